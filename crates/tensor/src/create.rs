@@ -1,0 +1,157 @@
+//! Tensors from values, functions and random numbers.
+
+use rand_distr::{Distribution, StandardNormal, StandardUniform};
+
+use crate::element::{Element, Float, Number};
+use crate::kernels::buffer::Buffer;
+use crate::layout::{Dims, Layout};
+use crate::rng::Rng;
+use crate::tensor::Tensor;
+
+impl<E: Element> Tensor<E> {
+    /// The values of `data` in row-major order.
+    ///
+    /// # Panics
+    /// If `shape` does not have exactly as many elements as `data`.
+    ///
+    /// ```
+    /// # use downhill_tensor::Tensor;
+    /// let t = Tensor::from_vec(vec![1, 2, 3, 4, 5, 6_i64], &[2, 3]);
+    /// assert_eq!(t.get(&[1, 0]), 4);
+    /// ```
+    #[track_caller]
+    pub fn from_vec(data: Vec<E>, shape: &[usize]) -> Self {
+        Tensor::from_slice(&data, shape)
+    }
+
+    /// A copy of the values of `data` in row-major order.
+    ///
+    /// # Panics
+    /// If `shape` does not have exactly as many elements as `data`.
+    #[track_caller]
+    pub fn from_slice(data: &[E], shape: &[usize]) -> Self {
+        let layout = checked::<E>("from_slice", shape);
+        assert!(layout.len() == data.len(), "from_slice: {} values for shape {shape:?}", data.len());
+        Tensor::from_buffer(Buffer::from(data), layout)
+    }
+
+    /// A tensor without axes.
+    pub fn scalar(value: E) -> Self {
+        Tensor::full(&[], value)
+    }
+
+    /// Every element `value`.
+    #[track_caller]
+    pub fn full(shape: &[usize], value: E) -> Self {
+        let layout = checked::<E>("full", shape);
+        Tensor::from_buffer(Buffer::filled(layout.len(), value), layout)
+    }
+
+    /// Every element zero (or false).
+    #[track_caller]
+    pub fn zeros(shape: &[usize]) -> Self {
+        Tensor::full(shape, E::default())
+    }
+
+    /// Every element one (or true).
+    #[track_caller]
+    pub fn ones(shape: &[usize]) -> Self {
+        Tensor::full(shape, E::ONE)
+    }
+
+    /// Every element the function of its index, called in row-major order.
+    ///
+    /// ```
+    /// # use downhill_tensor::Tensor;
+    /// let t = Tensor::from_fn(&[2, 3], |i| (10 * i[0] + i[1]) as i64);
+    /// assert_eq!(t.to_vec(), [0, 1, 2, 10, 11, 12]);
+    /// ```
+    #[track_caller]
+    pub fn from_fn(shape: &[usize], mut f: impl FnMut(&[usize]) -> E) -> Self {
+        let layout = checked::<E>("from_fn", shape);
+        let mut data = Buffer::stale(layout.len());
+        let mut index = Dims::repeat(0, shape.len());
+        for x in data.iter_mut() {
+            *x = f(&index);
+            for i in (0..shape.len()).rev() {
+                index[i] += 1;
+                if index[i] < shape[i] {
+                    break;
+                }
+                index[i] = 0;
+            }
+        }
+        Tensor::from_buffer(data, layout)
+    }
+}
+
+impl<E: Number> Tensor<E> {
+    /// `0, 1, ..., n - 1`.
+    #[track_caller]
+    pub fn arange(n: usize) -> Self {
+        Tensor::from_fn(&[n], |i| E::from_i64(i[0] as i64))
+    }
+}
+
+impl<E: Float> Tensor<E> {
+    /// Standard normal random numbers: mean 0, variance 1. `torch.randn`.
+    ///
+    /// ```
+    /// # use downhill_tensor::{Rng, Tensor};
+    /// let x = Tensor::<f32>::randn(&[28 * 28, 1], &mut Rng::new(42));
+    /// let same = Tensor::<f32>::randn(&[28 * 28, 1], &mut Rng::new(42));
+    /// assert_eq!(x.to_vec(), same.to_vec());
+    /// ```
+    #[track_caller]
+    pub fn randn(shape: &[usize], rng: &mut Rng) -> Self {
+        // Drawn in f64 for every type, so that an f32 model and its f64 twin start alike.
+        Tensor::from_fn(shape, |_| E::from_f64(StandardNormal.sample(rng)))
+    }
+
+    /// Uniform random numbers in [0, 1). `torch.rand`.
+    #[track_caller]
+    pub fn rand(shape: &[usize], rng: &mut Rng) -> Self {
+        Tensor::uniform(shape, 0.0, 1.0, rng)
+    }
+
+    /// Uniform random numbers in [`low`, `high`).
+    #[track_caller]
+    pub fn uniform(shape: &[usize], low: f64, high: f64, rng: &mut Rng) -> Self {
+        Tensor::from_fn(shape, |_| {
+            // 24 random bits, so that the conversion to f32 is exact and never rounds up to `high`.
+            let bits: u32 = StandardUniform.sample(rng);
+            E::from_f64(low + (high - low) * f64::from(bits >> 8) / f64::from(1 << 24))
+        })
+    }
+}
+
+impl<E: Element> From<E> for Tensor<E> {
+    fn from(value: E) -> Self {
+        Tensor::scalar(value)
+    }
+}
+
+impl<E: Element> From<&Tensor<E>> for Tensor<E> {
+    fn from(tensor: &Tensor<E>) -> Self {
+        tensor.clone()
+    }
+}
+
+impl<E: Element, const N: usize> From<[E; N]> for Tensor<E> {
+    fn from(values: [E; N]) -> Self {
+        Tensor::from_slice(&values, &[N])
+    }
+}
+
+impl<E: Element, const N: usize, const M: usize> From<[[E; N]; M]> for Tensor<E> {
+    fn from(rows: [[E; N]; M]) -> Self {
+        Tensor::from_slice(rows.as_flattened(), &[M, N])
+    }
+}
+
+#[track_caller]
+fn checked<E: Element>(op: &str, shape: &[usize]) -> Layout {
+    let shape = Dims::new(shape);
+    shape.count(op, size_of::<E>());
+    Layout::contiguous(shape)
+}

@@ -1,0 +1,261 @@
+//! The five element types, and what can be computed with each.
+//!
+//! The traits are sealed: a kernel may rely on knowing every implementation. [`Element`] can be stored and
+//! moved, [`Number`] can be added and multiplied, [`Float`] has the functions of analysis.
+
+use std::fmt;
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+use crate::kernels::Gemm;
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+    impl Sealed for u8 {}
+    impl Sealed for i64 {}
+    impl Sealed for bool {}
+}
+
+/// The name of an element type, for messages and files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DType {
+    /// 32-bit floating point, the type models train in.
+    F32,
+    /// 64-bit floating point, the type gradients are checked in.
+    F64,
+    /// Unsigned bytes, the type images are stored in.
+    U8,
+    /// Signed 64-bit integers, the type of labels and indices.
+    I64,
+    /// Truth values, the type comparisons answer in.
+    Bool,
+}
+
+impl fmt::Display for DType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DType::F32 => "f32",
+            DType::F64 => "f64",
+            DType::U8 => "u8",
+            DType::I64 => "i64",
+            DType::Bool => "bool",
+        })
+    }
+}
+
+/// A type that a [`Tensor`](crate::Tensor) can hold: `f32`, `f64`, `u8`, `i64` or `bool`.
+pub trait Element:
+    sealed::Sealed + Copy + Default + PartialEq + PartialOrd + fmt::Debug + Send + Sync + 'static
+{
+    /// The type's name.
+    const DTYPE: DType;
+    /// One, or true.
+    const ONE: Self;
+    /// The type in which elements are summed: `i64` for integers and truth values (as in PyTorch), the type
+    /// itself for floats.
+    type Sum: Number;
+
+    /// The value as a summand.
+    fn to_sum(self) -> Self::Sum;
+    /// The value as a 64-bit float; truth values are 0 and 1.
+    fn to_f64(self) -> f64;
+    /// The nearest value of this type: integers saturate and drop the fraction, `bool` asks for non-zero.
+    fn from_f64(x: f64) -> Self;
+    /// The value as a 64-bit integer; floats saturate and drop the fraction.
+    fn to_i64(self) -> i64;
+    /// The nearest value of this type.
+    fn from_i64(x: i64) -> Self;
+}
+
+/// An element one can calculate with. Integers wrap on overflow, as in PyTorch.
+pub trait Number: Element {
+    /// `self + rhs`.
+    fn add(self, rhs: Self) -> Self;
+    /// `self - rhs`.
+    fn sub(self, rhs: Self) -> Self;
+    /// `self * rhs`.
+    fn mul(self, rhs: Self) -> Self;
+}
+
+/// A floating-point element: `f32` or `f64`.
+pub trait Float:
+    Number<Sum = Self>
+    + Gemm
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Neg<Output = Self>
+{
+    /// `self * a + b`, rounded once.
+    fn mul_add(self, a: Self, b: Self) -> Self;
+    /// e to the power of `self`.
+    fn exp(self) -> Self;
+    /// The natural logarithm.
+    fn ln(self) -> Self;
+    /// The square root.
+    fn sqrt(self) -> Self;
+    /// The absolute value.
+    fn abs(self) -> Self;
+    /// The sine of `self` radians.
+    fn sin(self) -> Self;
+    /// The cosine of `self` radians.
+    fn cos(self) -> Self;
+    /// The hyperbolic tangent.
+    fn tanh(self) -> Self;
+    /// `1 / (1 + exp(-self))`, without overflow at either end.
+    fn sigmoid(self) -> Self;
+    /// `self` to the power of `exponent`.
+    fn powf(self, exponent: Self) -> Self;
+}
+
+macro_rules! element {
+    ($t:ty, $dtype:ident, $one:expr, sum: $sum:ty) => {
+        impl Element for $t {
+            const DTYPE: DType = DType::$dtype;
+            const ONE: Self = $one;
+            type Sum = $sum;
+            #[inline(always)]
+            fn to_sum(self) -> $sum {
+                self as $sum
+            }
+            #[inline(always)]
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
+            #[inline(always)]
+            fn from_f64(x: f64) -> Self {
+                x as $t
+            }
+            #[inline(always)]
+            fn to_i64(self) -> i64 {
+                self as i64
+            }
+            #[inline(always)]
+            fn from_i64(x: i64) -> Self {
+                x as $t
+            }
+        }
+    };
+}
+
+element!(f32, F32, 1.0, sum: f32);
+element!(f64, F64, 1.0, sum: f64);
+element!(u8, U8, 1, sum: i64);
+element!(i64, I64, 1, sum: i64);
+
+impl Element for bool {
+    const DTYPE: DType = DType::Bool;
+    const ONE: Self = true;
+    type Sum = i64;
+    #[inline(always)]
+    fn to_sum(self) -> i64 {
+        self as i64
+    }
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        self as u8 as f64
+    }
+    #[inline(always)]
+    fn from_f64(x: f64) -> Self {
+        x != 0.0
+    }
+    #[inline(always)]
+    fn to_i64(self) -> i64 {
+        self as i64
+    }
+    #[inline(always)]
+    fn from_i64(x: i64) -> Self {
+        x != 0
+    }
+}
+
+macro_rules! wrapping {
+    ($t:ty) => {
+        impl Number for $t {
+            #[inline(always)]
+            fn add(self, rhs: Self) -> Self {
+                self.wrapping_add(rhs)
+            }
+            #[inline(always)]
+            fn sub(self, rhs: Self) -> Self {
+                self.wrapping_sub(rhs)
+            }
+            #[inline(always)]
+            fn mul(self, rhs: Self) -> Self {
+                self.wrapping_mul(rhs)
+            }
+        }
+    };
+}
+
+wrapping!(u8);
+wrapping!(i64);
+
+macro_rules! float {
+    ($t:ident) => {
+        impl Number for $t {
+            #[inline(always)]
+            fn add(self, rhs: Self) -> Self {
+                self + rhs
+            }
+            #[inline(always)]
+            fn sub(self, rhs: Self) -> Self {
+                self - rhs
+            }
+            #[inline(always)]
+            fn mul(self, rhs: Self) -> Self {
+                self * rhs
+            }
+        }
+
+        impl Float for $t {
+            #[inline(always)]
+            fn mul_add(self, a: Self, b: Self) -> Self {
+                $t::mul_add(self, a, b)
+            }
+            #[inline(always)]
+            fn exp(self) -> Self {
+                $t::exp(self)
+            }
+            #[inline(always)]
+            fn ln(self) -> Self {
+                $t::ln(self)
+            }
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                $t::sqrt(self)
+            }
+            #[inline(always)]
+            fn abs(self) -> Self {
+                $t::abs(self)
+            }
+            #[inline(always)]
+            fn sin(self) -> Self {
+                $t::sin(self)
+            }
+            #[inline(always)]
+            fn cos(self) -> Self {
+                $t::cos(self)
+            }
+            #[inline(always)]
+            fn tanh(self) -> Self {
+                $t::tanh(self)
+            }
+            #[inline(always)]
+            fn sigmoid(self) -> Self {
+                // exp of a number that is never positive cannot overflow; both branches are the same quotient.
+                let e = $t::exp(-$t::abs(self));
+                (if self >= 0.0 { 1.0 } else { e }) / (1.0 + e)
+            }
+            #[inline(always)]
+            fn powf(self, exponent: Self) -> Self {
+                $t::powf(self, exponent)
+            }
+        }
+    };
+}
+
+float!(f32);
+float!(f64);

@@ -1,0 +1,146 @@
+//! Several tensors into one.
+
+use crate::element::Element;
+use crate::kernels::buffer::Buffer;
+use crate::layout::{Dims, Layout, axis};
+use crate::nest::Nest;
+use crate::tensor::Tensor;
+
+/// The tensors one behind the other along axis `dim`, which exists in each. `torch.cat`.
+///
+/// # Shapes
+/// All alike except along `dim`; the result has the sum of their lengths there.
+///
+/// # Panics
+/// If there are no tensors, or their other axes differ.
+///
+/// ```
+/// use downhill_tensor::{Tensor, cat};
+///
+/// let (threes, sevens) = (Tensor::<f32>::ones(&[2, 784]), Tensor::<f32>::zeros(&[3, 784]));
+/// assert_eq!(cat(&[threes, sevens], 0).shape(), [5, 784]);
+/// ```
+#[track_caller]
+pub fn cat<E: Element>(tensors: &[Tensor<E>], dim: isize) -> Tensor<E> {
+    let first = tensors.first().expect("cat: no tensors");
+    let dim = axis("cat", dim, first.rank());
+    let mut shape = first.layout.shape;
+    shape[dim] = 0;
+    for t in tensors {
+        let mut expected = first.layout.shape;
+        if t.rank() == expected.len() {
+            expected[dim] = t.shape()[dim];
+        }
+        assert!(
+            *t.shape() == *expected,
+            "cat: shapes differ off axis {dim}: first {:?}, other {:?}",
+            first.shape(),
+            t.shape()
+        );
+        shape[dim] = shape[dim].checked_add(t.shape()[dim]).expect("cat: too many elements");
+    }
+    shape.count("cat", size_of::<E>());
+    join(tensors, dim, shape)
+}
+
+/// The tensors side by side along a new axis `dim`. `torch.stack`.
+///
+/// # Shapes
+/// All alike; the result has one axis more, of length `tensors.len()`.
+///
+/// # Panics
+/// If there are no tensors, or their shapes differ.
+///
+/// ```
+/// use downhill_tensor::{Tensor, stack};
+///
+/// let images = vec![Tensor::<u8>::zeros(&[28, 28]); 3];
+/// assert_eq!(stack(&images, 0).shape(), [3, 28, 28]);
+/// ```
+#[track_caller]
+pub fn stack<E: Element>(tensors: &[Tensor<E>], dim: isize) -> Tensor<E> {
+    let first = tensors.first().expect("stack: no tensors");
+    let dim = axis("stack", dim, first.rank() + 1);
+    for t in tensors {
+        assert!(
+            t.shape() == first.shape(),
+            "stack: shapes differ: first {:?}, other {:?}",
+            first.shape(),
+            t.shape()
+        );
+    }
+    let rows: Vec<_> = tensors.iter().map(|t| t.unsqueeze(dim as isize)).collect();
+    let shape = first.layout.shape.insert(dim, tensors.len());
+    shape.count("stack", size_of::<E>());
+    join(&rows, dim, shape)
+}
+
+/// Every tensor copied into its place along `dim` of a result of `shape`.
+fn join<E: Element>(tensors: &[Tensor<E>], dim: usize, shape: Dims) -> Tensor<E> {
+    let layout = Layout::contiguous(shape);
+    let mut out = Buffer::stale(layout.len());
+    // Of one outer index, a tensor fills `shape[dim] * inner` neighbouring elements of the result.
+    let inner: usize = shape[dim + 1..].iter().product();
+    let row = shape[dim] * inner;
+    let mut filled = 0;
+    for t in tensors {
+        let t = t.contiguous();
+        let width = t.shape()[dim] * inner;
+        if width > 0 {
+            for (out, piece) in out.chunks_exact_mut(row).zip(t.dense_slice().chunks_exact(width)) {
+                out[filled..filled + width].copy_from_slice(piece);
+            }
+        }
+        filled += width;
+    }
+    Tensor::from_buffer(out, layout)
+}
+
+impl<E: Element> Tensor<E> {
+    /// The indices `index` of axis `dim`, in that order, as a copy. `torch.index_select`; for axis 0 the gather that
+    /// makes a batch.
+    ///
+    /// # Panics
+    /// If an index is outside of the axis.
+    ///
+    /// ```
+    /// # use downhill_tensor::Tensor;
+    /// let t = Tensor::from([[1, 2], [3, 4], [5, 6_i64]]);
+    /// assert_eq!(t.index_select(0, &[2, 0]).to_vec(), [5, 6, 1, 2]);
+    /// ```
+    #[track_caller]
+    pub fn index_select(&self, dim: isize, index: &[usize]) -> Self {
+        let dim = axis("index_select", dim, self.rank());
+        for &i in index {
+            let inside = i < self.shape()[dim];
+            assert!(inside, "index_select: index {i} is outside of axis {dim} of shape {:?}", self.shape());
+        }
+        let mut shape = self.layout.shape;
+        shape[dim] = index.len();
+        shape.count("index_select", size_of::<E>());
+        // The axis goes to the front, so that every index is one block of the result; then back to its place.
+        let source = self.view_as(self.layout.transpose(0, dim));
+        shape.swap(0, dim);
+        let layout = Layout::contiguous(shape);
+        let mut out = Buffer::stale(layout.len());
+        let block: usize = shape[1..].iter().product();
+        if block > 0 {
+            let row = source.layout.narrow(0, 0, usize::from(!index.is_empty()));
+            let row_out = Layout::contiguous(row.shape);
+            let nest = Nest::new(&row_out, [&row]);
+            let (data, stride) = (&self.storage[..], source.layout.strides[0]);
+            for (out, &i) in out.chunks_exact_mut(block).zip(index) {
+                nest.for_each(out, |out, [at]| {
+                    let at = at + i * stride;
+                    if nest.steps == [1] {
+                        out.copy_from_slice(&data[at..at + out.len()]);
+                    } else {
+                        out.iter_mut().enumerate().for_each(|(j, o)| *o = data[at + j * nest.steps[0]]);
+                    }
+                });
+            }
+        }
+        let out = Tensor::from_buffer(out, layout);
+        out.view_as(out.layout.transpose(0, dim))
+    }
+}

@@ -1,0 +1,17 @@
+//! Everything that touches memory in bulk, and all the unsafe code of the workspace.
+//!
+//! - [`buffer`]: aligned memory that is recycled instead of returned to the system,
+//! - [`isa`]: which instruction set this process uses, and how a plain loop is compiled for it,
+//! - [`gemm`]: matrix products,
+//! - [`sum`]: sums along contiguous memory in an order that depends on their length alone.
+//!
+//! Kernels work on slices. They know nothing of tensors, broadcasting or axes; the modules above reduce every
+//! operation to runs over slices first.
+
+pub(crate) mod buffer;
+pub(crate) mod gemm;
+pub(crate) mod isa;
+pub(crate) mod sum;
+
+pub(crate) use gemm::Gemm;
+pub use isa::Isa;

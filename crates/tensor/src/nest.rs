@@ -1,0 +1,180 @@
+//! Loop nests: how an operation on tensors of any strides becomes runs over slices.
+//!
+//! An elementwise operation writes a fresh, dense result and reads operands that may be transposed, sliced or
+//! broadcast. A [`Nest`] takes the axes in the order of the result's memory, drops those of one element and merges
+//! neighbours that every operand walks with one stride. What remains is an outer counter and an inner *run*: for
+//! plain tensors a single run over everything, for a broadcast bias one run a row.
+
+use rayon::prelude::*;
+
+use crate::kernels::isa::simd;
+use crate::layout::{Dims, Layout};
+
+/// Elements of output that one task computes; smaller results stay on the calling thread. Splitting by a constant
+/// and not by the number of threads changes no result, since elements are independent; it keeps timing even.
+pub(crate) const TASK: usize = 1 << 15;
+
+/// The loops over one output and `N` operands.
+pub(crate) struct Nest<const N: usize> {
+    /// Elements in each run, and how far each operand moves from one to the next.
+    pub(crate) run: usize,
+    pub(crate) steps: [usize; N],
+    /// The outer loops, slowest first, with each operand's stride.
+    outer: Dims,
+    strides: [Dims; N],
+    starts: [usize; N],
+}
+
+impl<const N: usize> Nest<N> {
+    /// The loops over the memory of `out` in ascending order, reading `operands`, all of the shape of `out`.
+    pub(crate) fn new(out: &Layout, operands: [&Layout; N]) -> Self {
+        let mut dims = Dims::new(&[]);
+        let mut strides = [dims; N];
+        for &i in out.memory_order().iter() {
+            let d = out.shape[i];
+            if d == 1 {
+                continue;
+            }
+            let last = dims.len().wrapping_sub(1);
+            let merges = !dims.is_empty()
+                && (0..N).all(|k| strides[k][last] == operands[k].strides[i].wrapping_mul(d));
+            if merges {
+                dims[last] *= d;
+            } else {
+                dims = dims.insert(dims.len(), d);
+            }
+            for (s, operand) in strides.iter_mut().zip(operands) {
+                if merges {
+                    s[last] = operand.strides[i];
+                } else {
+                    *s = s.insert(s.len(), operand.strides[i]);
+                }
+            }
+        }
+        let starts = operands.map(|l| l.offset);
+        let Some(inner) = dims.len().checked_sub(1) else {
+            let run = out.len();
+            return Nest { run, steps: [1; N], outer: dims, strides, starts };
+        };
+        Nest {
+            run: dims[inner],
+            steps: strides.map(|s| s[inner]),
+            outer: dims.remove(inner),
+            strides: strides.map(|s| s.remove(inner)),
+            starts,
+        }
+    }
+
+    /// Where each operand's run `number` starts.
+    fn start(&self, mut number: usize) -> [usize; N] {
+        let mut at = self.starts;
+        for i in (0..self.outer.len()).rev() {
+            let index = number % self.outer[i];
+            number /= self.outer[i];
+            for (at, s) in at.iter_mut().zip(&self.strides) {
+                *at += index * s[i];
+            }
+        }
+        at
+    }
+
+    /// The starts of all runs from `number` on, without a division for each.
+    pub(crate) fn starts_from(&self, number: usize) -> impl FnMut() -> [usize; N] + '_ {
+        let mut index = Dims::repeat(0, self.outer.len());
+        let mut rest = number;
+        for i in (0..index.len()).rev() {
+            index[i] = rest % self.outer[i];
+            rest /= self.outer[i];
+        }
+        let mut at = self.start(number);
+        move || {
+            let now = at;
+            for i in (0..index.len()).rev() {
+                index[i] += 1;
+                let wraps = index[i] == self.outer[i];
+                for (at, s) in at.iter_mut().zip(&self.strides) {
+                    *at = if wraps { *at - s[i] * (self.outer[i] - 1) } else { *at + s[i] };
+                }
+                if !wraps {
+                    break;
+                }
+                index[i] = 0;
+            }
+            now
+        }
+    }
+
+    /// The positions of single elements from `number` on, run after run.
+    pub(crate) fn positions_from(&self, number: usize) -> impl FnMut() -> [usize; N] + '_ {
+        let mut next_run = self.starts_from(number / self.run);
+        let mut at = next_run();
+        let mut in_run = number % self.run;
+        for (at, step) in at.iter_mut().zip(self.steps) {
+            *at += in_run * step;
+        }
+        move || {
+            if in_run == self.run {
+                at = next_run();
+                in_run = 0;
+            }
+            let now = at;
+            in_run += 1;
+            for (at, step) in at.iter_mut().zip(self.steps) {
+                *at += step;
+            }
+            now
+        }
+    }
+
+    /// How many runs there are.
+    pub(crate) fn runs(&self) -> usize {
+        self.outer.iter().product()
+    }
+
+    /// Calls `body` for pieces of `out` (at most one run long) with the operands' starts, in parallel where there
+    /// is enough to do. `body` is compiled for the best instruction set.
+    pub(crate) fn for_each<O: Send>(&self, out: &mut [O], body: impl Fn(&mut [O], [usize; N]) + Sync) {
+        self.for_each_task(TASK, out, body);
+    }
+
+    /// [`for_each`](Self::for_each) with `task` elements of output to a task.
+    pub(crate) fn for_each_task<O: Send>(
+        &self,
+        task: usize,
+        out: &mut [O],
+        body: impl Fn(&mut [O], [usize; N]) + Sync,
+    ) {
+        if out.is_empty() {
+            return;
+        }
+        if self.run >= task {
+            for (number, run) in out.chunks_mut(self.run).enumerate() {
+                let starts = self.start(number);
+                let piece = |(i, piece): (usize, &mut [O])| {
+                    let at = std::array::from_fn(|k| starts[k] + i * task * self.steps[k]);
+                    simd(|| body(piece, at));
+                };
+                if run.len() <= task {
+                    piece((0, run));
+                } else {
+                    run.par_chunks_mut(task).enumerate().for_each(piece);
+                }
+            }
+        } else {
+            let runs = task / self.run;
+            let several = |(i, out): (usize, &mut [O])| {
+                let mut next = self.starts_from(i * runs);
+                simd(|| {
+                    for run in out.chunks_mut(self.run) {
+                        body(run, next());
+                    }
+                });
+            };
+            if out.len() <= runs * self.run {
+                several((0, out));
+            } else {
+                out.par_chunks_mut(runs * self.run).enumerate().for_each(several);
+            }
+        }
+    }
+}
