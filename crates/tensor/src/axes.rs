@@ -34,6 +34,19 @@ impl Axes {
     }
 }
 
+impl Axes {
+    /// What is left of `shape` when these axes are gone.
+    ///
+    /// # Panics
+    /// If an axis does not exist or is named twice.
+    #[track_caller]
+    pub fn reduced_shape(&self, shape: &[usize]) -> Dims {
+        let mask = self.mask("axes", shape.len());
+        let kept: Vec<usize> = shape.iter().zip(mask.iter()).filter(|(_, m)| **m == 0).map(|(d, _)| *d).collect();
+        Dims::new(&kept)
+    }
+}
+
 impl From<RangeFull> for Axes {
     fn from(_: RangeFull) -> Self {
         Axes(None)

@@ -50,7 +50,7 @@ impl<E: Element> Tensor<E> {
     }
 
     /// [`map`](Self::map), into this tensor's own memory if nobody else can see it.
-    pub(crate) fn into_map(mut self, f: impl Fn(E) -> E + Sync) -> Self {
+    pub fn into_map(mut self, f: impl Fn(E) -> E + Sync) -> Self {
         if self.is_reusable() {
             self.map_(f);
             self
@@ -64,7 +64,7 @@ impl<E: Element> Tensor<E> {
     /// # Panics
     /// If the shapes do not broadcast. `op` names the operation in the message.
     #[track_caller]
-    pub(crate) fn zip<B: Element, O: Element>(
+    pub fn zip<B: Element, O: Element>(
         &self,
         op: &str,
         rhs: &Tensor<B>,
@@ -112,7 +112,7 @@ impl<E: Element> Tensor<E> {
     /// # Panics
     /// If `rhs` does not broadcast to the shape of `self`.
     #[track_caller]
-    pub(crate) fn zip_<B: Element>(
+    pub fn zip_<B: Element>(
         &mut self,
         op: &str,
         rhs: &Tensor<B>,
@@ -142,7 +142,7 @@ impl<E: Element> Tensor<E> {
 
     /// [`zip`](Self::zip), into this tensor's own memory if nobody else can see it and the result fits.
     #[track_caller]
-    pub(crate) fn into_zip<B: Element>(
+    pub fn into_zip<B: Element>(
         mut self,
         op: &str,
         rhs: &Tensor<B>,

@@ -1,0 +1,50 @@
+//! Whether operations are being recorded, on this thread.
+
+use std::cell::Cell;
+use std::marker::PhantomData;
+
+thread_local! {
+    static RECORDING: Cell<bool> = const { Cell::new(true) };
+}
+
+/// Whether operations on this thread record how to differentiate them.
+pub fn is_grad_enabled() -> bool {
+    RECORDING.get()
+}
+
+/// Runs `f` without recording: what it computes has no gradient. `with torch.no_grad()`.
+///
+/// ```
+/// use downhill_autograd::{Var, no_grad};
+/// use downhill_tensor::Tensor;
+///
+/// let w = Var::parameter(Tensor::from([1.0_f32]));
+/// assert!(!no_grad(|| &w * 2.0).requires_grad());
+/// assert!((&w * 2.0).requires_grad());
+/// ```
+pub fn no_grad<R>(f: impl FnOnce() -> R) -> R {
+    let _guard = NoGrad::new();
+    f()
+}
+
+/// Recording is off on this thread until this guard is dropped.
+#[must_use = "recording is off only while the guard lives"]
+pub struct NoGrad {
+    before: bool,
+    /// A guard restores its own thread's state, so it must not be dropped on another.
+    _not_send: PhantomData<*const ()>,
+}
+
+impl NoGrad {
+    /// Switches recording off.
+    #[allow(clippy::new_without_default)] // a default guard would hide that it does something
+    pub fn new() -> Self {
+        NoGrad { before: RECORDING.replace(false), _not_send: PhantomData }
+    }
+}
+
+impl Drop for NoGrad {
+    fn drop(&mut self) {
+        RECORDING.set(self.before);
+    }
+}

@@ -1,0 +1,242 @@
+//! Arithmetic with broadcasting.
+
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+use downhill_tensor::{Float, Tensor};
+
+use crate::var::Var;
+
+impl<T: Float> Var<T> {
+    /// `a + b`; both gradients are `g`.
+    #[track_caller]
+    fn plus(&self, rhs: &Var<T>) -> Var<T> {
+        let (a, b) = (self.shape(), rhs.shape());
+        Var::record("add", [self, rhs], &self.value() + &rhs.value(), || {
+            move |d| [d.wanted(0, |g| g.sum_to(&a)), d.wanted(1, |g| g.sum_to(&b))]
+        })
+    }
+
+    /// `a - b`; the gradients are `g` and `-g`.
+    #[track_caller]
+    fn minus(&self, rhs: &Var<T>) -> Var<T> {
+        let (a, b) = (self.shape(), rhs.shape());
+        Var::record("sub", [self, rhs], &self.value() - &rhs.value(), || {
+            move |d| [d.wanted(0, |g| g.sum_to(&a)), d.wanted(1, |g| -g.sum_to(&b))]
+        })
+    }
+
+    /// `a · b`; the gradients are `g · b` and `g · a`.
+    #[track_caller]
+    fn times(&self, rhs: &Var<T>) -> Var<T> {
+        Var::record("mul", [self, rhs], &self.value() * &rhs.value(), || {
+            let (a, b) = (self.save(), rhs.save());
+            move |d| {
+                [
+                    d.wanted(0, |g| (g * b.var()).sum_to(a.value().shape())),
+                    d.wanted(1, |g| (g * a.var()).sum_to(b.value().shape())),
+                ]
+            }
+        })
+    }
+
+    /// `a / b`; the gradients are `g / b` and `-g · (a / b) / b`.
+    #[track_caller]
+    fn divided_by(&self, rhs: &Var<T>) -> Var<T> {
+        let a = self.shape();
+        Var::record("div", [self, rhs], &self.value() / &rhs.value(), || {
+            let b = rhs.save();
+            move |d| {
+                [
+                    d.wanted(0, |g| (g / b.var()).sum_to(&a)),
+                    d.wanted(1, |g| -(g * d.out / b.var()).sum_to(b.value().shape())),
+                ]
+            }
+        })
+    }
+
+    /// `a + c` for a constant `c`; the gradient is `g`.
+    fn plus_constant(&self, c: T) -> Var<T> {
+        Var::record("add_scalar", [self], self.value() + c, || |d| [Some(d.grad)])
+    }
+
+    /// `c - a` for a constant `c`; the gradient is `-g`.
+    fn subtracted_from(&self, c: T) -> Var<T> {
+        Var::record("rsub_scalar", [self], self.value().map(|x| c - x), || |d| [Some(-d.grad)])
+    }
+
+    /// `a · c` for a constant `c`; the gradient is `g · c`.
+    fn times_constant(&self, c: T) -> Var<T> {
+        Var::record("mul_scalar", [self], self.value() * c, || move |d| [Some(d.grad * c)])
+    }
+
+    /// `a / c` for a constant `c`; the gradient is `g / c`.
+    fn divided_by_constant(&self, c: T) -> Var<T> {
+        Var::record("div_scalar", [self], self.value() / c, || move |d| [Some(d.grad / c)])
+    }
+
+    /// The larger of corresponding elements; where they are equal both get half of the gradient. `torch.maximum`.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast.
+    #[track_caller]
+    pub fn maximum(&self, rhs: impl Into<Var<T>>) -> Var<T> {
+        let rhs = rhs.into();
+        let value = self.value().maximum(rhs.value());
+        self.extremum("maximum", &rhs, value, |a, b| a > b)
+    }
+
+    /// The smaller of corresponding elements; where they are equal both get half of the gradient. `torch.minimum`.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast.
+    #[track_caller]
+    pub fn minimum(&self, rhs: impl Into<Var<T>>) -> Var<T> {
+        let rhs = rhs.into();
+        let value = self.value().minimum(rhs.value());
+        self.extremum("minimum", &rhs, value, |a, b| a < b)
+    }
+
+    #[track_caller]
+    fn extremum(
+        &self,
+        op: &'static str,
+        rhs: &Var<T>,
+        value: Tensor<T>,
+        wins: impl Fn(T, T) -> bool + Copy + Send + Sync + 'static,
+    ) -> Var<T> {
+        Var::record(op, [self, rhs], value, || {
+            let (a, b) = (self.save(), rhs.save());
+            let half = T::from_f64(0.5);
+            let share = move |a: T, b: T| match (wins(a, b), a == b) {
+                (true, _) => T::ONE,
+                (_, true) => half,
+                _ => T::default(),
+            };
+            move |d| {
+                let (a, b) = (a.value(), b.value());
+                [
+                    d.wanted(0, |g| (g * a.zip(op, b, share)).sum_to(a.shape())),
+                    d.wanted(1, |g| (g * a.zip(op, b, move |a, b| T::ONE - share(a, b))).sum_to(b.shape())),
+                ]
+            }
+        })
+    }
+}
+
+/// An operator for all combinations of handles by value and by reference, and for a scalar on the right.
+macro_rules! operator {
+    ($trait:ident, $op:ident, $method:ident, |$x:ident, $c:ident| $scalar:expr) => {
+        impl<T: Float> $trait<&Var<T>> for &Var<T> {
+            type Output = Var<T>;
+            #[track_caller]
+            fn $op(self, rhs: &Var<T>) -> Var<T> {
+                self.$method(rhs)
+            }
+        }
+        impl<T: Float> $trait<Var<T>> for &Var<T> {
+            type Output = Var<T>;
+            #[track_caller]
+            fn $op(self, rhs: Var<T>) -> Var<T> {
+                self.$method(&rhs)
+            }
+        }
+        impl<T: Float> $trait<&Var<T>> for Var<T> {
+            type Output = Var<T>;
+            #[track_caller]
+            fn $op(self, rhs: &Var<T>) -> Var<T> {
+                (&self).$method(rhs)
+            }
+        }
+        impl<T: Float> $trait<Var<T>> for Var<T> {
+            type Output = Var<T>;
+            #[track_caller]
+            fn $op(self, rhs: Var<T>) -> Var<T> {
+                (&self).$method(&rhs)
+            }
+        }
+        impl<T: Float> $trait<Tensor<T>> for &Var<T> {
+            type Output = Var<T>;
+            #[track_caller]
+            fn $op(self, rhs: Tensor<T>) -> Var<T> {
+                self.$method(&Var::new(rhs))
+            }
+        }
+        impl<T: Float> $trait<T> for &Var<T> {
+            type Output = Var<T>;
+            fn $op(self, $c: T) -> Var<T> {
+                let $x = self;
+                $scalar
+            }
+        }
+        impl<T: Float> $trait<T> for Var<T> {
+            type Output = Var<T>;
+            fn $op(self, $c: T) -> Var<T> {
+                let $x = &self;
+                $scalar
+            }
+        }
+    };
+}
+
+operator!(Add, add, plus, |x, c| x.plus_constant(c));
+operator!(Sub, sub, minus, |x, c| x.plus_constant(-c));
+operator!(Mul, mul, times, |x, c| x.times_constant(c));
+operator!(Div, div, divided_by, |x, c| x.divided_by_constant(c));
+
+impl<T: Float> Neg for &Var<T> {
+    type Output = Var<T>;
+    fn neg(self) -> Var<T> {
+        Var::record("neg", [self], -self.value(), || |d| [Some(-d.grad)])
+    }
+}
+
+impl<T: Float> Neg for Var<T> {
+    type Output = Var<T>;
+    fn neg(self) -> Var<T> {
+        -&self
+    }
+}
+
+/// A scalar on the left, which Rust wants spelled out for every type.
+macro_rules! scalar_on_the_left {
+    ($($t:ty),*) => {$(
+        impl Add<&Var<$t>> for $t {
+            type Output = Var<$t>;
+            fn add(self, rhs: &Var<$t>) -> Var<$t> {
+                rhs.plus_constant(self)
+            }
+        }
+        impl Sub<&Var<$t>> for $t {
+            type Output = Var<$t>;
+            fn sub(self, rhs: &Var<$t>) -> Var<$t> {
+                rhs.subtracted_from(self)
+            }
+        }
+        impl Mul<&Var<$t>> for $t {
+            type Output = Var<$t>;
+            fn mul(self, rhs: &Var<$t>) -> Var<$t> {
+                rhs.times_constant(self)
+            }
+        }
+        impl Add<Var<$t>> for $t {
+            type Output = Var<$t>;
+            fn add(self, rhs: Var<$t>) -> Var<$t> {
+                rhs.plus_constant(self)
+            }
+        }
+        impl Sub<Var<$t>> for $t {
+            type Output = Var<$t>;
+            fn sub(self, rhs: Var<$t>) -> Var<$t> {
+                rhs.subtracted_from(self)
+            }
+        }
+        impl Mul<Var<$t>> for $t {
+            type Output = Var<$t>;
+            fn mul(self, rhs: Var<$t>) -> Var<$t> {
+                rhs.times_constant(self)
+            }
+        }
+    )*};
+}
+
+scalar_on_the_left!(f32, f64);

@@ -1,0 +1,94 @@
+//! Matrix products.
+
+use downhill_tensor::{Float, Tensor};
+
+use crate::var::Var;
+
+impl<T: Float> Var<T> {
+    /// The matrix product `self · rhs`, of vectors, matrices and batches of them. `torch.matmul`.
+    ///
+    /// For matrices `y = a · b` the gradients are `g · bᵀ` and `aᵀ · g`.
+    ///
+    /// # Panics
+    /// If an operand is a scalar, the inner dimensions differ, or the batch axes do not broadcast.
+    #[track_caller]
+    pub fn matmul(&self, rhs: &Var<T>) -> Var<T> {
+        Var::record("matmul", [self, rhs], self.value().matmul(&rhs.value()), || {
+            let (a, b) = (self.save(), rhs.save());
+            move |d| {
+                let (row, column) = (a.value().rank() == 1, b.value().rank() == 1);
+                // Vectors take part as matrices of one row or column.
+                let g = if column { d.grad.unsqueeze(-1) } else { d.grad.clone() };
+                let g = if row { g.unsqueeze(-2) } else { g };
+                let grad_a = || {
+                    let b = if column { b.var().unsqueeze(-1) } else { b.var() };
+                    let grad = g.matmul(&b.transpose(-2, -1));
+                    if row { grad.flattened_sum(a.value()) } else { grad.sum_to(a.value().shape()) }
+                };
+                let grad_b = || {
+                    let a = if row { a.var().unsqueeze(-2) } else { a.var() };
+                    let grad = a.transpose(-2, -1).matmul(&g);
+                    if column { grad.flattened_sum(b.value()) } else { grad.sum_to(b.value().shape()) }
+                };
+                [d.needs[0].then(grad_a), d.needs[1].then(grad_b)]
+            }
+        })
+    }
+
+    /// The gradient of a vector that took part in every matrix of a batch.
+    fn flattened_sum(&self, vector: &Tensor<T>) -> Var<T> {
+        self.reshape(&[-1, vector.numel() as isize]).sum(0)
+    }
+}
+
+/// `x · wᵀ + b`, a linear layer in one operation. `torch.nn.functional.linear`.
+///
+/// # Shapes
+/// `x [.., in]`, `w [out, in]`, `b [out] -> [.., out]`.
+///
+/// The gradients are `g · w` for `x`, `gᵀ · x` for `w` and the sum of `g` over all rows for `b`.
+///
+/// # Panics
+/// If the shapes do not fit.
+///
+/// ```
+/// use downhill_autograd::{Var, linear};
+/// use downhill_tensor::Tensor;
+///
+/// let x = Var::new(Tensor::from([[1.0, 2.0_f32]]));
+/// let (w, b) = (Var::new(Tensor::from([[3.0, 4.0], [5.0, 6.0]])), Var::new(Tensor::from([0.5, -0.5])));
+/// assert_eq!(linear(&x, &w, Some(&b)).value().to_vec(), [11.5, 16.5]);
+/// ```
+#[track_caller]
+pub fn linear<T: Float>(x: &Var<T>, w: &Var<T>, b: Option<&Var<T>>) -> Var<T> {
+    let (x_shape, w_shape) = (x.shape(), w.shape());
+    let fits = w_shape.len() == 2 && x_shape.last() == Some(&w_shape[1]);
+    assert!(fits, "linear: inner dimensions differ: input {x_shape:?}, weight {w_shape:?}");
+    let product = x.value().matmul(&w.value().t());
+    let Some(b) = b else {
+        return Var::record("linear", [x, w], product, || {
+            let (x, w) = (x.save(), w.save());
+            move |d| {
+                [d.wanted(0, |g| g.matmul(&w.var())), d.wanted(1, |g| rows(g).t().matmul(&rows(&x.var())))]
+            }
+        });
+    };
+    let b_shape = b.shape();
+    assert!(*b_shape == w_shape[..1], "linear: shapes differ: weight {w_shape:?}, bias {b_shape:?}");
+    Var::record("linear", [x, w, b], product + &b.value(), || {
+        let (x, w) = (x.save(), w.save());
+        move |d| {
+            [
+                d.wanted(0, |g| g.matmul(&w.var())),
+                d.wanted(1, |g| rows(g).t().matmul(&rows(&x.var()))),
+                d.wanted(2, |g| g.sum_to(&b_shape)),
+            ]
+        }
+    })
+}
+
+/// All axes but the last merged into one.
+fn rows<T: Float>(x: &Var<T>) -> Var<T> {
+    let last = *x.shape().last().expect("linear's operands have axes") as isize;
+    if x.shape().len() == 2 { x.clone() } else { x.reshape(&[-1, last]) }
+}

@@ -1,0 +1,27 @@
+//! The operations, each beside its derivative.
+//!
+//! In the comments `g` is the gradient with respect to the operation's result.
+
+mod arith;
+mod join;
+mod matmul;
+mod reduce;
+mod select;
+mod unary;
+mod view;
+
+pub use join::{cat, stack};
+pub use matmul::linear;
+pub use select::where_;
+
+use downhill_tensor::Float;
+
+use crate::engine::Backward;
+use crate::var::Var;
+
+impl<T: Float> Backward<'_, T> {
+    /// The gradient of one of several inputs, computed if it is wanted.
+    fn wanted(&self, input: usize, gradient: impl FnOnce(&Var<T>) -> Var<T>) -> Option<Var<T>> {
+        self.needs[input].then(|| gradient(&self.grad))
+    }
+}
