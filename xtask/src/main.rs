@@ -1,2 +1,69 @@
-//! placeholder
-fn main() {}
+//! The project's own commands: `cargo xtask --help`.
+#![forbid(unsafe_code)]
+
+mod ch04;
+mod ci;
+mod golden;
+mod report;
+mod reproduce;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+/// downhill's own commands.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+enum Command {
+    /// Rerun the chapter on the embedded sample and compare every result with the book.
+    ///
+    /// Prints a line for each result and writes target/reproduce/report.json. Fails if a result does not agree.
+    Reproduce(reproduce::Options),
+    /// Replay reference values computed with PyTorch and fastai.
+    Golden {
+        /// Where the golden files are.
+        #[arg(default_value_os_t = root().join("data/golden"))]
+        dir: PathBuf,
+    },
+    /// Run everything that must be green: format, lints, tests, documentation, architecture, golden files, the chapter.
+    Ci,
+    /// Cut the embedded 3-versus-7 sample out of the four MNIST files. (Its result is in the repository already.)
+    Sample {
+        /// The folder with the MNIST files, gzipped or not.
+        #[arg(long)]
+        from: PathBuf,
+        /// Where the sample goes.
+        #[arg(long, default_value_os_t = root().join("data/mnist_sample"))]
+        to: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    let outcome = match Command::parse() {
+        Command::Reproduce(options) => reproduce::run(&options),
+        Command::Golden { dir } => golden::run(&dir),
+        Command::Ci => ci::run(),
+        Command::Sample { from, to } => sample(&from, &to),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn sample(from: &Path, to: &Path) -> Result<bool> {
+    downhill::data::MnistSample::cut(from, to)?;
+    println!("wrote the sample to {}", to.display());
+    Ok(true)
+}
+
+/// The workspace's root.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace")
+}

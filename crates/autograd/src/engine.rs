@@ -2,7 +2,8 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex};
+use std::mem::ManuallyDrop;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use downhill_tensor::{Float, Tensor};
 
@@ -23,7 +24,8 @@ type BackwardFn<T> = dyn Fn(Backward<'_, T>) -> Vec<Option<Var<T>>> + Send + Syn
 
 /// How a result was computed, and how to differentiate it.
 struct Record<T: Float> {
-    inputs: Vec<Var<T>>,
+    /// Each with whether it required a gradient at the time.
+    inputs: Vec<(Var<T>, bool)>,
     backward: Box<BackwardFn<T>>,
 }
 
@@ -36,34 +38,40 @@ impl<T: Float> Tape<T> {
     }
 }
 
+thread_local! {
+    /// The records that wait for the outermost drop of this thread; `None` outside of one. It has no destructor, so
+    /// that a graph in another thread-local variable can still be dropped when the thread ends.
+    static DOOMED: RefCell<ManuallyDrop<Option<Vec<Box<dyn Send>>>>> = const { RefCell::new(ManuallyDrop::new(None)) };
+}
+
 /// Dropping the last handle on a long chain would drop its input, and that its input, a stack frame for each. So a
 /// record that goes away is put on a list, and only the outermost drop works the list off.
 impl<T: Float> Drop for Tape<T> {
     fn drop(&mut self) {
-        thread_local! {
-            static DOOMED: RefCell<Option<Vec<Box<dyn Send>>>> = const { RefCell::new(None) };
-        }
-        let Some(record) = self.0.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner).take() else {
-            return;
-        };
+        let Some(record) = self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take() else { return };
         let Some(record) = Arc::into_inner(record) else { return };
-        let outermost = DOOMED.with_borrow_mut(|doomed| match doomed {
-            Some(doomed) => {
-                doomed.push(Box::new(record));
-                false
-            }
-            None => {
-                *doomed = Some(vec![Box::new(record)]);
-                true
-            }
+        let outermost = DOOMED.with_borrow_mut(|doomed| {
+            let outermost = doomed.is_none();
+            doomed.get_or_insert_default().push(Box::new(record));
+            outermost
         });
         if outermost {
+            let _list = DoomedList;
             // The borrow ends before each drop, which comes back here and pushes.
             while let Some(next) = DOOMED.with_borrow_mut(|doomed| doomed.as_mut().and_then(Vec::pop)) {
                 drop(next);
             }
-            DOOMED.set(None);
         }
+    }
+}
+
+/// Takes the list away when it has been worked off, or when something that a backward function owned panicked.
+struct DoomedList;
+
+impl Drop for DoomedList {
+    fn drop(&mut self) {
+        let rest = DOOMED.with_borrow_mut(|doomed| doomed.take());
+        drop(rest);
     }
 }
 
@@ -82,8 +90,8 @@ impl<T: Float> Var<T> {
             return Var::new(value);
         }
         let backward = backward();
-        let record =
-            Record { inputs: inputs.map(Var::clone).into(), backward: Box::new(move |b| backward(b).into()) };
+        let inputs = inputs.map(|v| (v.clone(), v.requires_grad())).into();
+        let record = Record { inputs, backward: Box::new(move |b| backward(b).into()) };
         Var::node(op, value, true, Tape(Mutex::new(Some(Arc::new(record)))))
     }
 
@@ -97,7 +105,8 @@ impl<T: Float> Var<T> {
         if !is_grad_enabled() || !inputs.iter().any(Var::requires_grad) {
             return Var::new(value);
         }
-        let record = Record { inputs: inputs.to_vec(), backward: Box::new(backward) };
+        let inputs = inputs.iter().map(|v| (v.clone(), v.requires_grad())).collect();
+        let record = Record { inputs, backward: Box::new(backward) };
         Var::node(op, value, true, Tape(Mutex::new(Some(Arc::new(record)))))
     }
 
@@ -166,7 +175,7 @@ fn accumulate<T: Float>(var: &Var<T>, grad: &mut Option<Var<T>>) {
 /// Inputs may be parameters or intermediate results. The graph is consumed.
 ///
 /// # Panics
-/// If no output depends on a parameter, or a graph was consumed before.
+/// If an output does not depend on a parameter, or its graph was consumed before.
 ///
 /// ```
 /// use downhill_autograd::{Var, grad};
@@ -231,7 +240,7 @@ fn run<T: Float>(
                 var.op()
             );
         };
-        let needs: Vec<bool> = record.inputs.iter().map(Var::requires_grad).collect();
+        let needs: Vec<bool> = record.inputs.iter().map(|(_, wanted)| *wanted).collect();
         let grad = grad.take().expect("only leaves give up their gradient");
         let gradients = (record.backward)(Backward { grad, out: &var, needs: &needs });
         assert!(
@@ -241,8 +250,8 @@ fn run<T: Float>(
             gradients.len(),
             record.inputs.len()
         );
-        for (input, grad) in record.inputs.iter().zip(gradients) {
-            let Some(grad) = grad.filter(|_| input.requires_grad()) else { continue };
+        for ((input, wanted), grad) in record.inputs.iter().zip(gradients) {
+            let Some(grad) = grad.filter(|_| *wanted) else { continue };
             assert!(
                 *grad.shape() == *input.shape(),
                 "backward of {}: shapes differ: input {:?}, gradient {:?}",
@@ -258,7 +267,8 @@ fn run<T: Float>(
 /// Adds `grad` to what is known of `var`'s gradient; the first one is moved in.
 fn add<T: Float>(pending: &mut BTreeMap<u64, (Var<T>, Var<T>)>, var: &Var<T>, grad: Var<T>) {
     let sum = match pending.remove(&var.0.id) {
-        Some((_, before)) => before + grad,
+        // Tensors and not variables are added: the sum takes the memory of the first if nobody else uses that.
+        Some((_, before)) => Var::new(before.into_value() + grad.into_value()),
         None => grad,
     };
     pending.insert(var.0.id, (var.clone(), sum));
@@ -300,7 +310,7 @@ impl<T: Float> Saved<T> {
 /// wanted or zero. Under [`no_grad`](crate::no_grad), or if no input requires a gradient, the result is a constant.
 ///
 /// # Panics
-/// During the backward pass: if `backward` returns another number of gradients than there are inputs, or one of
+/// If `name` is `leaf`. During the backward pass: if `backward` returns another number of gradients than there are inputs, or one of
 /// another shape.
 ///
 /// ```
@@ -318,12 +328,14 @@ impl<T: Float> Saved<T> {
 ///
 /// gradcheck(|x| cube(&x[0]), &[Tensor::from([-1.5, 0.0, 2.0])], Tolerance::default()).unwrap();
 /// ```
+#[track_caller]
 pub fn from_op<T: Float>(
     name: &'static str,
     inputs: &[&Var<T>],
     value: Tensor<T>,
     backward: impl Fn(Tensor<T>, &[bool]) -> Vec<Option<Tensor<T>>> + Send + Sync + 'static,
 ) -> Var<T> {
+    assert!(name != "leaf", "from_op: leaf is the name of what no operation made");
     let inputs: Vec<Var<T>> = inputs.iter().map(|&v| v.clone()).collect();
     Var::record_many(name, &inputs, value, move |b| {
         backward(b.grad.into_value(), b.needs).into_iter().map(|grad| grad.map(Var::new)).collect()

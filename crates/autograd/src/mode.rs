@@ -4,12 +4,13 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 
 thread_local! {
-    static RECORDING: Cell<bool> = const { Cell::new(true) };
+    /// How many guards are alive. A count, so that guards may be dropped in any order.
+    static GUARDS: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Whether operations on this thread record how to differentiate them.
 pub fn is_grad_enabled() -> bool {
-    RECORDING.get()
+    GUARDS.get() == 0
 }
 
 /// Runs `f` without recording: what it computes has no gradient. `with torch.no_grad()`.
@@ -27,11 +28,10 @@ pub fn no_grad<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// Recording is off on this thread until this guard is dropped.
+/// Recording is off on this thread until this guard, and every other one, is dropped.
 #[must_use = "recording is off only while the guard lives"]
 pub struct NoGrad {
-    before: bool,
-    /// A guard restores its own thread's state, so it must not be dropped on another.
+    /// A guard counts on its own thread, so it must not be dropped on another.
     _not_send: PhantomData<*const ()>,
 }
 
@@ -39,12 +39,13 @@ impl NoGrad {
     /// Switches recording off.
     #[allow(clippy::new_without_default)] // a default guard would hide that it does something
     pub fn new() -> Self {
-        NoGrad { before: RECORDING.replace(false), _not_send: PhantomData }
+        GUARDS.set(GUARDS.get() + 1);
+        NoGrad { _not_send: PhantomData }
     }
 }
 
 impl Drop for NoGrad {
     fn drop(&mut self) {
-        RECORDING.set(self.before);
+        GUARDS.set(GUARDS.get() - 1);
     }
 }

@@ -154,7 +154,8 @@ impl<T: Float> Var<T> {
 
     /// Changes a leaf's value in place, outside of the graph. The book's `p.data -= p.grad * lr`.
     ///
-    /// Operations recorded before keep the value that they saw.
+    /// Operations recorded before keep the value that they saw. The value is locked meanwhile: in `f`, reading this
+    /// variable other than through the argument would wait for ever.
     ///
     /// # Panics
     /// If this is the result of an operation, or if `f` changes the shape.
@@ -184,7 +185,7 @@ impl<T: Float> Var<T> {
     }
 
     /// [`update_`](Self::update_) with the gradient at hand; nothing happens if there is none. What an optimizer does
-    /// to each of its parameters.
+    /// to each of its parameters. Value and gradient are locked meanwhile, as in `update_`.
     ///
     /// # Panics
     /// As `update_`.

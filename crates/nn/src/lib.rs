@@ -1,1 +1,65 @@
-//! placeholder
+//! Layers, losses and models, with PyTorch's names and initialisation.
+//!
+//! ```
+//! use downhill_autograd::Var;
+//! use downhill_nn::{Forward, Linear, Module, ReLU, Sequential, sequential};
+//! use downhill_tensor::{Rng, Tensor};
+//!
+//! let mut rng = Rng::new(42);
+//! let simple_net: Sequential = sequential![
+//!     Linear::new(28 * 28, 30, &mut rng),
+//!     ReLU,
+//!     Linear::new(30, 1, &mut rng),
+//! ];
+//! let images = Var::new(Tensor::zeros(&[256, 28 * 28]));
+//! assert_eq!(*simple_net.forward(&images).shape(), [256, 1]);
+//!
+//! let names: Vec<String> = simple_net.named_parameters().into_iter().map(|(name, _)| name).collect();
+//! assert_eq!(names, ["0.weight", "0.bias", "2.weight", "2.bias"]);
+//! ```
+//!
+//! # The central decision: a module is a tree that can be walked
+//!
+//! [`Module`] says what a model *has* and [`Forward`] what it *does*. A module lets a [`Visitor`] walk over its
+//! parameters in the order of their definition, under their names; everything else (collecting parameters for an
+//! optimizer, saving and loading, counting) is a visitor. A parameter is the smallest module, and so are `Option`,
+//! `Vec` and plain settings, which is why `#[derive(Module)]` needs no annotations.
+//!
+//! The two traits are apart because forward differs from model to model: one that takes two inputs, or returns two
+//! outputs, is a `Module` all the same and trains with the same optimizers. `Forward` is the common case of one input
+//! and one output, which is what [`Sequential`] composes.
+//!
+//! ```
+//! use downhill_autograd::Var;
+//! use downhill_nn::{Forward, Linear, Module};
+//! use downhill_tensor::Rng;
+//!
+//! #[derive(Module)]
+//! struct Residual {
+//!     inner: Linear,
+//! }
+//!
+//! impl Forward for Residual {
+//!     fn forward(&self, x: &Var) -> Var {
+//!         x + self.inner.forward(x).relu()
+//!     }
+//! }
+//!
+//! let residual = Residual { inner: Linear::new(8, 8, &mut Rng::new(0)) };
+//! assert_eq!(residual.named_parameters()[0].0, "inner.weight");
+//! ```
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+// The derived code names this crate, also inside of it.
+extern crate self as downhill_nn;
+
+mod layers;
+mod loss;
+mod module;
+
+pub use downhill_nn_derive::Module;
+pub use downhill_tensor::Float;
+pub use layers::{Linear, ReLU, Sequential};
+pub use loss::mnist_loss;
+pub use module::{Forward, Module, Visitor, visit_child};

@@ -6,6 +6,8 @@
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use crate::element::{Element, Float, Number};
+use crate::kernels::buffer::Buffer;
+use crate::layout::Layout;
 use crate::tensor::Tensor;
 
 /// One operator for tensors by value and by reference, and for a tensor and a scalar.
@@ -178,10 +180,12 @@ impl<E: Element> Tensor<E> {
 
     /// Sets every element to `value`.
     pub fn fill_(&mut self, value: E) -> &mut Self {
-        if !self.is_reusable() {
-            *self = Tensor::full(self.shape(), value);
-        } else {
+        if self.is_reusable() {
             self.dense_mut().fill(value);
+        } else {
+            let dense = self.layout.is_dense();
+            let layout = if dense { self.layout.dense_like() } else { Layout::contiguous(self.layout.shape) };
+            *self = Tensor::from_buffer(Buffer::filled(layout.len(), value), layout);
         }
         self
     }

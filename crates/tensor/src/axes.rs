@@ -42,7 +42,8 @@ impl Axes {
     #[track_caller]
     pub fn reduced_shape(&self, shape: &[usize]) -> Dims {
         let mask = self.mask("axes", shape.len());
-        let kept: Vec<usize> = shape.iter().zip(mask.iter()).filter(|(_, m)| **m == 0).map(|(d, _)| *d).collect();
+        let kept: Vec<usize> =
+            shape.iter().zip(mask.iter()).filter(|(_, m)| **m == 0).map(|(d, _)| *d).collect();
         Dims::new(&kept)
     }
 }

@@ -21,7 +21,7 @@ impl<E: Element> Tensor<E> {
     /// ```
     #[track_caller]
     pub fn from_vec(data: Vec<E>, shape: &[usize]) -> Self {
-        Tensor::from_slice(&data, shape)
+        Tensor::copied("from_vec", &data, shape)
     }
 
     /// A copy of the values of `data` in row-major order.
@@ -30,8 +30,13 @@ impl<E: Element> Tensor<E> {
     /// If `shape` does not have exactly as many elements as `data`.
     #[track_caller]
     pub fn from_slice(data: &[E], shape: &[usize]) -> Self {
-        let layout = checked::<E>("from_slice", shape);
-        assert!(layout.len() == data.len(), "from_slice: {} values for shape {shape:?}", data.len());
+        Tensor::copied("from_slice", data, shape)
+    }
+
+    #[track_caller]
+    fn copied(op: &str, data: &[E], shape: &[usize]) -> Self {
+        let layout = checked::<E>(op, shape);
+        assert!(layout.len() == data.len(), "{op}: {} values for shape {shape:?}", data.len());
         Tensor::from_buffer(Buffer::from(data), layout)
     }
 
@@ -43,20 +48,25 @@ impl<E: Element> Tensor<E> {
     /// Every element `value`.
     #[track_caller]
     pub fn full(shape: &[usize], value: E) -> Self {
-        let layout = checked::<E>("full", shape);
-        Tensor::from_buffer(Buffer::filled(layout.len(), value), layout)
+        Tensor::filled("full", shape, value)
     }
 
     /// Every element zero (or false).
     #[track_caller]
     pub fn zeros(shape: &[usize]) -> Self {
-        Tensor::full(shape, E::default())
+        Tensor::filled("zeros", shape, E::default())
     }
 
     /// Every element one (or true).
     #[track_caller]
     pub fn ones(shape: &[usize]) -> Self {
-        Tensor::full(shape, E::ONE)
+        Tensor::filled("ones", shape, E::ONE)
+    }
+
+    #[track_caller]
+    fn filled(op: &str, shape: &[usize], value: E) -> Self {
+        let layout = checked::<E>(op, shape);
+        Tensor::from_buffer(Buffer::filled(layout.len(), value), layout)
     }
 
     /// Every element the function of its index, called in row-major order.
@@ -114,13 +124,25 @@ impl<E: Float> Tensor<E> {
         Tensor::uniform(shape, 0.0, 1.0, rng)
     }
 
-    /// Uniform random numbers in [`low`, `high`).
+    /// Uniform random numbers in [`low`, `high`), or `low` if there is nothing between.
+    ///
+    /// # Panics
+    /// If a bound is not finite in this type.
     #[track_caller]
     pub fn uniform(shape: &[usize], low: f64, high: f64, rng: &mut Rng) -> Self {
+        let (bottom, top) = (E::from_f64(low), E::from_f64(high));
+        let finite = bottom.to_f64().is_finite() && top.to_f64().is_finite() && (high - low).is_finite();
+        assert!(finite, "uniform: bounds are not finite: low {low:?}, high {high:?}");
         Tensor::from_fn(shape, |_| {
-            // 24 random bits, so that the conversion to f32 is exact and never rounds up to `high`.
-            let bits: u32 = StandardUniform.sample(rng);
-            E::from_f64(low + (high - low) * f64::from(bits >> 8) / f64::from(1 << 24))
+            loop {
+                // 24 random bits: in [0, 1) the conversion to f32 is exact. In other ranges it may round up to
+                // `high`; such a number is drawn again.
+                let bits: u32 = StandardUniform.sample(rng);
+                let x = E::from_f64(low + (high - low) * f64::from(bits >> 8) / f64::from(1 << 24));
+                if x < top || bottom >= top {
+                    return x;
+                }
+            }
         })
     }
 }

@@ -33,10 +33,11 @@ impl<E: Element> fmt::Display for Tensor<E> {
             suffixes.push(format!("dtype={}", E::DTYPE));
         }
         write!(f, "{PREFIX}{body}")?;
+        // Two more than the length of the last line: PyTorch counts like this.
         let mut column =
-            PREFIX.len() * usize::from(!body.contains('\n')) + body.lines().last().map_or(0, str::len);
+            2 + PREFIX.len() * usize::from(!body.contains('\n')) + body.lines().last().map_or(0, str::len);
         for suffix in suffixes {
-            if column + suffix.len() + 3 > LINE_WIDTH {
+            if column + suffix.len() + 2 > LINE_WIDTH {
                 write!(f, ",\n{:indent$}{suffix}", "", indent = PREFIX.len())?;
                 column = PREFIX.len() + suffix.len();
             } else {

@@ -111,7 +111,7 @@ pub trait Float:
 }
 
 macro_rules! element {
-    ($t:ty, $dtype:ident, $one:expr, sum: $sum:ty) => {
+    ($t:ty, $dtype:ident, $one:expr, sum: $sum:ty, from_i64: $from_i64:expr) => {
         impl Element for $t {
             const DTYPE: DType = DType::$dtype;
             const ONE: Self = $one;
@@ -134,16 +134,16 @@ macro_rules! element {
             }
             #[inline(always)]
             fn from_i64(x: i64) -> Self {
-                x as $t
+                $from_i64(x)
             }
         }
     };
 }
 
-element!(f32, F32, 1.0, sum: f32);
-element!(f64, F64, 1.0, sum: f64);
-element!(u8, U8, 1, sum: i64);
-element!(i64, I64, 1, sum: i64);
+element!(f32, F32, 1.0, sum: f32, from_i64: |x| x as f32);
+element!(f64, F64, 1.0, sum: f64, from_i64: |x| x as f64);
+element!(u8, U8, 1, sum: i64, from_i64: |x: i64| x.clamp(0, 255) as u8);
+element!(i64, I64, 1, sum: i64, from_i64: |x| x);
 
 impl Element for bool {
     const DTYPE: DType = DType::Bool;

@@ -71,6 +71,7 @@ impl<E: Element> Tensor<E> {
         f: impl Fn(E, B) -> O + Sync,
     ) -> Tensor<O> {
         let shape = broadcast(op, self, rhs);
+        shape.count(op, size_of::<O>());
         let layout = self
             .result_layout(&shape)
             .or_else(|| rhs.result_layout(&shape))
@@ -112,12 +113,7 @@ impl<E: Element> Tensor<E> {
     /// # Panics
     /// If `rhs` does not broadcast to the shape of `self`.
     #[track_caller]
-    pub fn zip_<B: Element>(
-        &mut self,
-        op: &str,
-        rhs: &Tensor<B>,
-        f: impl Fn(E, B) -> E + Sync,
-    ) -> &mut Self {
+    pub fn zip_<B: Element>(&mut self, op: &str, rhs: &Tensor<B>, f: impl Fn(E, B) -> E + Sync) -> &mut Self {
         let Some(rhs_layout) = rhs.layout.broadcast_to(&self.layout.shape) else {
             panic!("{op}: rhs does not broadcast to lhs: lhs {:?}, rhs {:?}", self.shape(), rhs.shape());
         };
@@ -142,12 +138,7 @@ impl<E: Element> Tensor<E> {
 
     /// [`zip`](Self::zip), into this tensor's own memory if nobody else can see it and the result fits.
     #[track_caller]
-    pub fn into_zip<B: Element>(
-        mut self,
-        op: &str,
-        rhs: &Tensor<B>,
-        f: impl Fn(E, B) -> E + Sync,
-    ) -> Self {
+    pub fn into_zip<B: Element>(mut self, op: &str, rhs: &Tensor<B>, f: impl Fn(E, B) -> E + Sync) -> Self {
         if rhs.layout.broadcast_to(&self.layout.shape).is_some() && self.is_reusable() {
             self.zip_(op, rhs, f);
             self
@@ -192,6 +183,7 @@ impl Tensor<bool> {
                 b.shape()
             );
         };
+        shape.count("where_", size_of::<E>());
         let layout = self.result_layout(&shape).unwrap_or_else(|| Layout::contiguous(shape));
         let mut out = Buffer::stale(layout.len());
         let nest = Nest::new(&layout, [&self.broadcast(&shape), &a.broadcast(&shape), &b.broadcast(&shape)]);

@@ -69,9 +69,9 @@ pub fn stack<E: Element>(tensors: &[Tensor<E>], dim: isize) -> Tensor<E> {
             t.shape()
         );
     }
-    let rows: Vec<_> = tensors.iter().map(|t| t.unsqueeze(dim as isize)).collect();
     let shape = first.layout.shape.insert(dim, tensors.len());
     shape.count("stack", size_of::<E>());
+    let rows: Vec<_> = tensors.iter().map(|t| t.unsqueeze(dim as isize)).collect();
     join(&rows, dim, shape)
 }
 

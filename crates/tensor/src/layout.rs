@@ -55,22 +55,23 @@ impl Dims {
         out
     }
 
-    /// The product of all numbers, none of which may wrap around.
+    /// The product of all numbers: how many elements of `size` bytes a tensor of this shape has.
     ///
     /// # Panics
-    /// If the product, in elements of `size` bytes, exceeds what memory can hold.
+    /// If memory cannot hold as many.
     #[track_caller]
     pub(crate) fn count(&self, op: &str, size: usize) -> usize {
-        // A zero anywhere makes the tensor empty, whatever the other axes claim.
-        if self.contains(&0) {
-            return 0;
-        }
-        let bytes =
-            self.iter().try_fold(size, |n, &d| n.checked_mul(d)).filter(|&n| n <= isize::MAX as usize);
-        match bytes {
-            Some(n) => n / size,
+        match self.checked_count(size) {
+            Some(n) => n,
             None => panic!("{op}: shape {self:?} exceeds the address space"),
         }
+    }
+
+    /// [`count`](Self::count), or `None` if memory cannot hold as many. Axes of no elements do not excuse the
+    /// others: a part of the shape, as a view or a sum leaves it, must not overflow either.
+    pub(crate) fn checked_count(&self, size: usize) -> Option<usize> {
+        let bytes = self.iter().try_fold(size, |n, &d| n.checked_mul(d.max(1)))?;
+        (bytes <= isize::MAX as usize).then(|| if self.contains(&0) { 0 } else { bytes / size })
     }
 }
 
@@ -248,8 +249,8 @@ impl Layout {
             self.shape
         );
         self.shape[dim] = len;
-        // An empty view must not point past the end of its storage.
-        self.offset += if len == 0 { 0 } else { start * self.strides[dim] };
+        // An empty view, whichever axis makes it so, must not point past the end of its storage.
+        self.offset += if self.len() == 0 { 0 } else { start * self.strides[dim] };
         self
     }
 
@@ -266,10 +267,11 @@ impl Layout {
     }
 
     pub(crate) fn select(&self, dim: usize, index: usize) -> Self {
+        let step = if self.len() == 0 { 0 } else { index * self.strides[dim] };
         Layout {
             shape: self.shape.remove(dim),
             strides: self.strides.remove(dim),
-            offset: self.offset + index * self.strides[dim],
+            offset: self.offset + step,
         }
     }
 

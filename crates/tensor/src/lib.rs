@@ -40,6 +40,7 @@
 //! let (x, w) = (Tensor::<f32>::zeros(&[64, 784]), Tensor::zeros(&[10, 30]));
 //! x.matmul(&w); // matmul: inner dimensions differ: lhs [64, 784], rhs [10, 30]
 //! ```
+#![deny(unsafe_code)]
 #![deny(missing_docs)]
 
 mod arith;
@@ -50,6 +51,7 @@ mod display;
 mod element;
 mod elementwise;
 mod join;
+#[allow(unsafe_code)]
 mod kernels;
 mod layout;
 mod matmul;

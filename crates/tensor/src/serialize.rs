@@ -4,7 +4,7 @@ use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::element::Element;
-use crate::layout::MAX_RANK;
+use crate::layout::{Dims, MAX_RANK};
 use crate::tensor::Tensor;
 
 #[derive(Serialize, Deserialize)]
@@ -27,8 +27,7 @@ impl<'de, E: Element + DeserializeOwned> Deserialize<'de> for Tensor<E> {
             return Err(D::Error::custom(format!("shape {shape:?} has more than {MAX_RANK} axes")));
         }
         // A product that wraps around could by chance equal the number of elements.
-        let count = shape.iter().try_fold(1_usize, |n, &d| n.checked_mul(d));
-        if count != Some(data.len()) {
+        if Dims::new(&shape).checked_count(size_of::<E>()) != Some(data.len()) {
             return Err(D::Error::custom(format!("{} elements for shape {shape:?}", data.len())));
         }
         Ok(Tensor::from_vec(data, &shape))

@@ -174,8 +174,8 @@ impl<E: Element> Tensor<E> {
         })
     }
 
-    /// Converts every element to another type: floats lose their fraction on the way to an integer and saturate,
-    /// truth values become 0 and 1. PyTorch's `to(dtype)`, the book's `.float()`.
+    /// Converts every element to another type: floats lose their fraction on the way to an integer, what a type
+    /// cannot hold becomes its nearest value, truth values become 0 and 1. PyTorch's `to(dtype)`, the book's `.float()`.
     ///
     /// ```
     /// # use downhill_tensor::Tensor;
@@ -184,7 +184,8 @@ impl<E: Element> Tensor<E> {
     /// ```
     pub fn to<F: Element>(&self) -> Tensor<F> {
         use crate::element::DType::{Bool, I64, U8};
-        if matches!(E::DTYPE, U8 | I64 | Bool) && matches!(F::DTYPE, U8 | I64 | Bool) {
+        // An i64 does not go by way of f64: it could not, or would be rounded twice on its way to f32.
+        if matches!(E::DTYPE, U8 | I64 | Bool) {
             self.map(|x| F::from_i64(x.to_i64()))
         } else {
             self.map(|x| F::from_f64(x.to_f64()))

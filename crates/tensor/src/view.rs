@@ -57,9 +57,10 @@ impl<E: Element> Tensor<E> {
         if unknown == 1 {
             let inferred = self.numel().checked_div(count);
             let at = shape.iter().position(|&d| d == -1).expect("counted above");
-            known[at] = inferred.unwrap_or_else(|| {
-                panic!("{op}: axis {at} of {shape:?} could be anything for shape {:?}", self.shape())
-            });
+            let Some(inferred) = inferred else {
+                panic!("{op}: axis {at} of {shape:?} could be anything for shape {:?}", self.shape());
+            };
+            known[at] = inferred;
         }
         let count = known.count(op, size_of::<E>());
         assert!(

@@ -59,8 +59,8 @@ impl<T: Float> Var<T> {
         Var::record("add_scalar", [self], self.value() + c, || |d| [Some(d.grad)])
     }
 
-    /// `c - a` for a constant `c`; the gradient is `-g`.
-    fn subtracted_from(&self, c: T) -> Var<T> {
+    /// `c - self` for a constant `c`; the gradient is `-g`. `torch.rsub`.
+    pub fn rsub(&self, c: T) -> Var<T> {
         Var::record("rsub_scalar", [self], self.value().map(|x| c - x), || |d| [Some(-d.grad)])
     }
 
@@ -209,7 +209,7 @@ macro_rules! scalar_on_the_left {
         impl Sub<&Var<$t>> for $t {
             type Output = Var<$t>;
             fn sub(self, rhs: &Var<$t>) -> Var<$t> {
-                rhs.subtracted_from(self)
+                rhs.rsub(self)
             }
         }
         impl Mul<&Var<$t>> for $t {
@@ -227,7 +227,7 @@ macro_rules! scalar_on_the_left {
         impl Sub<Var<$t>> for $t {
             type Output = Var<$t>;
             fn sub(self, rhs: Var<$t>) -> Var<$t> {
-                rhs.subtracted_from(self)
+                rhs.rsub(self)
             }
         }
         impl Mul<Var<$t>> for $t {

@@ -11,8 +11,9 @@ use crate::var::Var;
 #[track_caller]
 pub fn cat<T: Float>(vars: &[Var<T>], dim: isize) -> Var<T> {
     let values: Vec<Tensor<T>> = vars.iter().map(Var::value).collect();
+    let value = downhill_tensor::cat(&values, dim);
     let lengths: Vec<usize> = values.iter().map(|v| v.size(dim)).collect();
-    Var::record_many("cat", vars, downhill_tensor::cat(&values, dim), move |d| {
+    Var::record_many("cat", vars, value, move |d| {
         let mut start = 0;
         lengths
             .iter()

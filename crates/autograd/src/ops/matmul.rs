@@ -1,6 +1,6 @@
 //! Matrix products.
 
-use downhill_tensor::{Float, Tensor};
+use downhill_tensor::Float;
 
 use crate::var::Var;
 
@@ -22,22 +22,18 @@ impl<T: Float> Var<T> {
                 let g = if row { g.unsqueeze(-2) } else { g };
                 let grad_a = || {
                     let b = if column { b.var().unsqueeze(-1) } else { b.var() };
-                    let grad = g.matmul(&b.transpose(-2, -1));
-                    if row { grad.flattened_sum(a.value()) } else { grad.sum_to(a.value().shape()) }
+                    // A row [.., 1, k] sums to its vector [k] as to anything else that was broadcast.
+                    g.matmul(&b.transpose(-2, -1)).sum_to(a.value().shape())
                 };
                 let grad_b = || {
                     let a = if row { a.var().unsqueeze(-2) } else { a.var() };
                     let grad = a.transpose(-2, -1).matmul(&g);
-                    if column { grad.flattened_sum(b.value()) } else { grad.sum_to(b.value().shape()) }
+                    let grad = if column { grad.squeeze(-1) } else { grad };
+                    grad.sum_to(b.value().shape())
                 };
                 [d.needs[0].then(grad_a), d.needs[1].then(grad_b)]
             }
         })
-    }
-
-    /// The gradient of a vector that took part in every matrix of a batch.
-    fn flattened_sum(&self, vector: &Tensor<T>) -> Var<T> {
-        self.reshape(&[-1, vector.numel() as isize]).sum(0)
     }
 }
 
@@ -89,6 +85,9 @@ pub fn linear<T: Float>(x: &Var<T>, w: &Var<T>, b: Option<&Var<T>>) -> Var<T> {
 
 /// All axes but the last merged into one.
 fn rows<T: Float>(x: &Var<T>) -> Var<T> {
-    let last = *x.shape().last().expect("linear's operands have axes") as isize;
-    if x.shape().len() == 2 { x.clone() } else { x.reshape(&[-1, last]) }
+    let shape = x.shape();
+    let (last, rest) = shape.split_last().expect("linear's operands have axes");
+    // Counted, not -1: that would be ambiguous for rows of no elements.
+    let count: usize = rest.iter().product();
+    if rest.len() == 1 { x.clone() } else { x.reshape(&[count as isize, *last as isize]) }
 }

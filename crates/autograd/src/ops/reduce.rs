@@ -14,7 +14,7 @@ impl<T: Float> Var<T> {
     pub fn sum(&self, axes: impl Into<Axes>) -> Var<T> {
         let axes = axes.into();
         // Summed with the axes left in place, the gradient broadcasts back by itself; dropping them is a reshape.
-        self.without(&axes, |x| x.sum_keepdim(&axes))
+        self.sum_keepdim(&axes).without(&axes, &self.shape())
     }
 
     /// [`sum`](Self::sum), with the reduced axes left in place, of length one.
@@ -35,7 +35,7 @@ impl<T: Float> Var<T> {
     #[track_caller]
     pub fn mean(&self, axes: impl Into<Axes>) -> Var<T> {
         let axes = axes.into();
-        self.without(&axes, |x| x.mean_keepdim(&axes))
+        self.mean_keepdim(&axes).without(&axes, &self.shape())
     }
 
     /// [`mean`](Self::mean), with the reduced axes left in place, of length one.
@@ -63,11 +63,9 @@ impl<T: Float> Var<T> {
         Var::record("sum_to", [self], self.value().sum_to(shape), || move |d| [Some(d.grad.expand(&own))])
     }
 
-    /// The result of a reduction that kept its axes, without them.
+    /// The result of a reduction of `shape` that kept `axes`, without them.
     #[track_caller]
-    fn without(&self, axes: &Axes, reduce: impl FnOnce(&Var<T>) -> Var<T>) -> Var<T> {
-        let kept = reduce(self);
-        let shape = axes.reduced_shape(&self.shape());
-        kept.reshape(&signed(&shape))
+    fn without(&self, axes: &Axes, shape: &[usize]) -> Var<T> {
+        self.reshape(&signed(&axes.reduced_shape(shape)))
     }
 }

@@ -196,7 +196,7 @@ impl<T: Float> Calculus for Number<T> {
 
 impl<T: Float> Calculus for Var<T> {
     fn complement(self, c: f64) -> Self {
-        -self + T::from_f64(c)
+        self.rsub(T::from_f64(c))
     }
     fn scaled(self, c: f64) -> Self {
         self * T::from_f64(c)

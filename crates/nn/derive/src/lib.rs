@@ -1,1 +1,80 @@
-//! placeholder
+//! `#[derive(Module)]` for downhill-nn: a struct is a module whose children are its fields.
+//!
+//! The derived `visit` calls every field's `visit` under the field's name, in the order of their definition. That is
+//! all: parameters, containers and plain settings implement `Module` themselves, so the macro need not know which field
+//! is what. A field whose type is no module is left out with `#[module(skip)]`.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Data, DeriveInput, Error, Fields, GenericParam, Result, parse_macro_input};
+
+/// Implements `downhill_nn::Module` for a struct.
+///
+/// The struct's type parameter, if it has one, is the element type; a struct without one is a module of `f32`, and a
+/// struct without fields of any type.
+#[proc_macro_derive(Module, attributes(module))]
+pub fn derive_module(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    expand(&input).unwrap_or_else(Error::into_compile_error).into()
+}
+
+fn expand(input: &DeriveInput) -> Result<TokenStream> {
+    let Data::Struct(data) = &input.data else {
+        return Err(Error::new_spanned(&input.ident, "Module can be derived for structs only"));
+    };
+    let mut visits = Vec::new();
+    for (i, field) in data.fields.iter().enumerate() {
+        if is_skipped(field)? {
+            continue;
+        }
+        let name = field.ident.as_ref().map_or_else(|| i.to_string(), |ident| ident.to_string());
+        let name = name.trim_start_matches("r#");
+        let access = syn::Member::from(i);
+        let access = field.ident.clone().map_or(access, Into::into);
+        visits.push(quote! { ::downhill_nn::visit_child(&self.#access, #name, visitor); });
+    }
+
+    let mut types = input.generics.params.iter().filter_map(|param| match param {
+        GenericParam::Type(param) => Some(&param.ident),
+        _ => None,
+    });
+    let name = &input.ident;
+    let (own, arguments, bounds) = input.generics.split_for_impl();
+    Ok(match types.next() {
+        Some(element) => quote! {
+            impl #own ::downhill_nn::Module<#element> for #name #arguments #bounds {
+                fn visit(&self, visitor: &mut dyn ::downhill_nn::Visitor<#element>) {
+                    #(#visits)*
+                }
+            }
+        },
+        None if matches!(data.fields, Fields::Unit) => quote! {
+            impl<T: ::downhill_nn::Float> ::downhill_nn::Module<T> for #name {
+                fn visit(&self, _visitor: &mut dyn ::downhill_nn::Visitor<T>) {}
+            }
+        },
+        None => quote! {
+            impl #own ::downhill_nn::Module<f32> for #name #arguments #bounds {
+                fn visit(&self, visitor: &mut dyn ::downhill_nn::Visitor<f32>) {
+                    #(#visits)*
+                }
+            }
+        },
+    })
+}
+
+fn is_skipped(field: &syn::Field) -> Result<bool> {
+    let mut skipped = false;
+    for attribute in field.attrs.iter().filter(|a| a.path().is_ident("module")) {
+        attribute.parse_nested_meta(|meta| {
+            if !meta.path.is_ident("skip") {
+                return Err(meta.error("expected `skip`"));
+            }
+            skipped = true;
+            Ok(())
+        })?;
+    }
+    Ok(skipped)
+}

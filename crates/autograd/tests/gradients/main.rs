@@ -1,0 +1,15 @@
+//! Every operation's derivative against finite differences: random shapes, broadcasting, axes of one and of no
+//! elements, every memory form. `completeness` fails if an operation has no such property.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod arith;
+mod completeness;
+mod forms;
+mod products;
+mod property;
+mod reduce;
+mod scanner;
+mod unary;
+mod views;

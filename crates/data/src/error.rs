@@ -1,0 +1,111 @@
+//! What can go wrong with data from outside. One enum for the crate; every message names the file or the item, what
+//! was expected there, and what was found.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use downhill_tensor::MAX_RANK;
+
+/// A [`Result`](std::result::Result) whose error is this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Data that could not be read, written or handed out.
+///
+/// ```
+/// let error = downhill_data::read_idx::<u8>("no/such/file.gz").unwrap_err();
+/// assert!(error.to_string().starts_with("no/such/file.gz: "));
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused to read or write.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+
+    /// An IDX file does not hold, or could not hold, what it should.
+    #[error("{}: expected {expected}, found {found}", path.display())]
+    Idx {
+        /// The file.
+        path: PathBuf,
+        /// What should be there.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+
+    /// A file has more or fewer entries than there are images.
+    #[error("{}: expected {expected} entries, one for each image, found {found}", path.display())]
+    Counts {
+        /// The file.
+        path: PathBuf,
+        /// The number of images.
+        expected: usize,
+        /// The number of entries in the file.
+        found: usize,
+    },
+
+    /// Inputs and targets do not pair up along axis 0.
+    #[error("dataset: expected x and y of one length along axis 0, found shapes {x:?} and {y:?}")]
+    Lengths {
+        /// The shape of the inputs.
+        x: Vec<usize>,
+        /// The shape of the targets.
+        y: Vec<usize>,
+    },
+
+    /// A batch was asked for with an index that the dataset does not have.
+    #[error("dataset: expected an index below {len}, found {index}")]
+    Index {
+        /// The index.
+        index: usize,
+        /// The number of items.
+        len: usize,
+    },
+
+    /// An item cannot be stacked with the others.
+    #[error("dataset: item {index}: expected {part} of shape {expected:?}, found {found:?}")]
+    Item {
+        /// The item's index.
+        index: usize,
+        /// Which half of the pair: `x` or `y`.
+        part: &'static str,
+        /// The shape of the first item.
+        expected: Vec<usize>,
+        /// The shape of this item.
+        found: Vec<usize>,
+    },
+
+    /// Items have so many axes that a batch of them would be no tensor.
+    #[error("dataset: expected items of fewer than {MAX_RANK} axes, found {part} of shape {found:?}")]
+    Rank {
+        /// Which half of the pair: `x` or `y`.
+        part: &'static str,
+        /// The shape of an item.
+        found: Vec<usize>,
+    },
+
+    /// There is no first batch.
+    #[error("data loader: expected at least one batch, found {items} items with bs {bs}")]
+    NoBatches {
+        /// The number of items in the dataset.
+        items: usize,
+        /// The batch size.
+        bs: usize,
+    },
+}
+
+impl Error {
+    /// For `map_err`: an error of the operating system about `path`.
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
+        move |source| Error::Io { path: path.to_owned(), source }
+    }
+
+    pub(crate) fn idx(path: &Path, expected: impl Into<String>, found: impl Into<String>) -> Error {
+        Error::Idx { path: path.to_owned(), expected: expected.into(), found: found.into() }
+    }
+}

@@ -1,0 +1,156 @@
+//! `cargo xtask ci`: everything that must be green.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+
+use crate::root;
+
+/// Which of the workspace's crates each may depend on. Arrows point down only.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("downhill-tensor", &[]),
+    ("downhill-autograd", &["downhill-tensor"]),
+    ("downhill-nn-derive", &[]),
+    ("downhill-nn", &["downhill-nn-derive", "downhill-autograd", "downhill-tensor"]),
+    ("downhill-optim", &["downhill-autograd", "downhill-tensor"]),
+    ("downhill-data", &["downhill-tensor"]),
+    (
+        "downhill-learner",
+        &["downhill-nn", "downhill-optim", "downhill-data", "downhill-autograd", "downhill-tensor"],
+    ),
+    (
+        "downhill",
+        &[
+            "downhill-learner",
+            "downhill-nn",
+            "downhill-optim",
+            "downhill-data",
+            "downhill-autograd",
+            "downhill-tensor",
+        ],
+    ),
+    ("xtask", &["downhill"]),
+];
+
+/// The only crate with unsafe code, and the only folder in it.
+const UNSAFE_CRATE: &str = "downhill-tensor";
+
+type Step = (&'static str, fn() -> Result<()>);
+
+/// Runs every step, and fails at the first that does.
+pub(crate) fn run() -> Result<bool> {
+    let steps: &[Step] = &[
+        ("architecture: dependency arrows, minimum Rust version", arrows),
+        ("architecture: unsafe code", unsafe_code),
+        ("format", || cargo(&["fmt", "--all", "--check"])),
+        ("clippy", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
+        ("tests", || cargo(&["test", "--workspace"])),
+        ("documentation", || cargo(&["doc", "--workspace", "--no-deps"])),
+        ("golden files", || cargo(&["xtask", "golden"])),
+        ("the chapter", || cargo(&["xtask", "reproduce"])),
+    ];
+    for (name, step) in steps {
+        println!("\n== {name}");
+        step().with_context(|| format!("{name} failed"))?;
+    }
+    println!("\nall green");
+    Ok(true)
+}
+
+fn cargo(args: &[&str]) -> Result<()> {
+    println!("cargo {}", args.join(" "));
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root()).args(args).env("RUSTDOCFLAGS", "-D warnings");
+    let status = command.status().context("starting cargo")?;
+    ensure!(status.success(), "cargo {} ended with {status}", args.join(" "));
+    Ok(())
+}
+
+fn arrows() -> Result<()> {
+    let metadata = MetadataCommand::new().current_dir(root()).exec().context("reading the cargo metadata")?;
+    let members: Vec<&Package> = metadata.workspace_packages();
+    for package in &members {
+        let (_, allowed) = ARROWS
+            .iter()
+            .find(|(name, _)| package.name.as_str() == *name)
+            .with_context(|| format!("{} is not in the list of crates", package.name))?;
+        for dependency in &package.dependencies {
+            let inside = members.iter().any(|member| member.name.as_str() == dependency.name);
+            // A crate's tests may use what they like.
+            if inside
+                && dependency.kind != DependencyKind::Development
+                && !allowed.contains(&&*dependency.name)
+            {
+                bail!("{} must not depend on {}", package.name, dependency.name);
+            }
+        }
+    }
+    minimum_rust_version(&metadata)
+}
+
+/// No dependency may ask for a newer Rust than the workspace promises.
+fn minimum_rust_version(metadata: &Metadata) -> Result<()> {
+    let own = metadata.workspace_packages().iter().filter_map(|p| p.rust_version.clone()).min();
+    let own = own.context("the workspace states no rust-version")?;
+    for package in &metadata.packages {
+        if let Some(needed) = &package.rust_version {
+            ensure!(*needed <= own, "{} needs Rust {needed}, the workspace promises {own}", package.name);
+        }
+    }
+    Ok(())
+}
+
+/// Every crate forbids unsafe code, except the tensor crate, which denies it and allows it in one module.
+fn unsafe_code() -> Result<()> {
+    let metadata = MetadataCommand::new().current_dir(root()).no_deps().exec()?;
+    for package in metadata.workspace_packages() {
+        let folder = package.manifest_path.parent().context("a manifest lies in a folder")?;
+        let expected =
+            if package.name == UNSAFE_CRATE { "#![deny(unsafe_code)]" } else { "#![forbid(unsafe_code)]" };
+        for target in &package.targets {
+            let source = read(target.src_path.as_std_path())?;
+            let is_crate = target.is_lib() || target.is_bin() || target.is_proc_macro();
+            ensure!(!is_crate || source.contains(expected), "{} lacks {expected}", target.src_path);
+        }
+        let kernels = folder.join("src/kernels");
+        for path in rust_files(folder.as_std_path())? {
+            if package.name == UNSAFE_CRATE && path.starts_with(&kernels) {
+                continue;
+            }
+            // `allow(unsafe_code)` on the module of kernels is the one exception to the rule above.
+            let source = read(&path)?;
+            let allowed = usize::from(path == folder.join("src/lib.rs") && package.name == UNSAFE_CRATE);
+            let found = source.matches(concat!("allow(unsafe", "_code)")).count();
+            ensure!(found <= allowed, "{} allows unsafe code", path.display());
+        }
+    }
+    Ok(())
+}
+
+fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.extend(rust_files(&path)?);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_architecture_holds() {
+        super::arrows().unwrap();
+        super::unsafe_code().unwrap();
+    }
+}
