@@ -44,8 +44,11 @@ impl Row {
     /// The book made one run. It agrees if that run could have been one more of ours: if its number lies in the
     /// prediction interval of our runs, give or take the rounding in print. For runs that do not depend on the seed
     /// the interval is a point, so the numbers must be equal as printed.
+    ///
+    /// All numbers are shares, or distances between shares, so the interval ends at 0 and at 1.
     pub(crate) fn new(section: &str, name: impl Into<String>, book: Printed, ours: &[f64]) -> Row {
         let (low, high) = prediction_interval(ours);
+        let (low, high) = (low.max(0.0), high.min(1.0));
         // Both sides are rounded in print; the last term forgives what rounding in binary adds to a tie.
         let rounding = 0.5 * 10_f64.powi(-book.decimals) * (1.0 + 1e-9);
         let agrees = low - rounding <= book.value && book.value <= high + rounding;
@@ -88,7 +91,8 @@ fn student_t(freedom: f64) -> f64 {
         (z.powi(3) + z) / 4.0,
         (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / 96.0,
         (3.0 * z.powi(7) + 19.0 * z.powi(5) + 17.0 * z.powi(3) - 15.0 * z) / 384.0,
-        (79.0 * z.powi(9) + 776.0 * z.powi(7) + 1482.0 * z.powi(5) - 1920.0 * z.powi(3) - 945.0 * z) / 92160.0,
+        (79.0 * z.powi(9) + 776.0 * z.powi(7) + 1482.0 * z.powi(5) - 1920.0 * z.powi(3) - 945.0 * z)
+            / 92160.0,
     ];
     terms.iter().enumerate().fold(z, |t, (i, term)| t + term / freedom.powi(i as i32 + 1))
 }
@@ -130,7 +134,8 @@ mod tests {
     #[test]
     fn the_quantile_is_student_s() {
         // From tables, for a two-sided 99.9 %.
-        for (freedom, expected) in [(7.0, 5.408), (9.0, 4.781), (19.0, 3.883), (29.0, 3.659), (120.0, 3.373)] {
+        for (freedom, expected) in [(7.0, 5.408), (9.0, 4.781), (19.0, 3.883), (29.0, 3.659), (120.0, 3.373)]
+        {
             let error: f64 = student_t(freedom) / expected - 1.0;
             assert!(error.abs() < 0.01, "{freedom} degrees of freedom: {}", student_t(freedom));
         }

@@ -158,7 +158,7 @@ impl<T: Float> Var<T> {
     /// variable other than through the argument would wait for ever.
     ///
     /// # Panics
-    /// If this is the result of an operation, or if `f` changes the shape.
+    /// If this is the result of an operation, or if `f` changes the shape, which is then not undone.
     ///
     /// ```
     /// use downhill_autograd::Var;

@@ -7,6 +7,7 @@ use downhill_tensor::{Float, Tensor};
 use proptest::prelude::*;
 
 type Pair<E> = (Tensor<E>, Naive<E>);
+type Operator<E> = dyn Fn(&Tensor<E>, &Tensor<E>) -> Tensor<E>;
 
 fn operands(shapes: &[Vec<usize>], memories: &[Memory]) -> [Pair<f64>; 2] {
     [build(&shapes[0], &memories[0], small(1)), build(&shapes[1], &memories[1], small(2))]
@@ -17,7 +18,7 @@ fn check_operator<E: Float>(
     (a, na): &Pair<E>,
     (b, nb): &Pair<E>,
     f: impl Fn(E, E) -> E,
-    by: [&dyn Fn(&Tensor<E>, &Tensor<E>) -> Tensor<E>; 4],
+    by: [&Operator<E>; 4],
 ) {
     let expected = na.zip(nb, &f);
     for by in by {
@@ -82,7 +83,8 @@ proptest! {
             .map(|(i, &d)| if ones >> i & 1 == 1 { 1 } else { d }).collect();
         let [(a, na), (b, nb)] = operands(&[full, thin], &memories);
         type InPlace = fn(&mut Tensor<f64>, &Tensor<f64>);
-        let ops: [(InPlace, fn(f64, f64) -> f64); 6] = [
+        type Scalar = fn(f64, f64) -> f64;
+        let ops: [(InPlace, Scalar); 6] = [
             (|a, b| { a.add_(b); }, |a, b| a + b),
             (|a, b| { a.sub_(b); }, |a, b| a - b),
             (|a, b| { a.mul_(b); }, |a, b| a * b),
@@ -118,7 +120,7 @@ proptest! {
         assert_same(&a.maximum(&b), &na.zip(&nb, f64::max));
         assert_same(&a.minimum(&b), &na.zip(&nb, f64::min));
         assert_same(&a.eq(3.0), &na.map(|x| x == 3.0));
-        assert_same(&a.to::<i64>().ge(&b.to::<i64>()), &na.zip(&nb, |x, y| x >= y));
+        assert_same(&a.to::<i64>().ge(b.to::<i64>()), &na.zip(&nb, |x, y| x >= y));
     }
 
     #[test]
@@ -267,7 +269,7 @@ fn large_operands_in_every_loop_form() {
         let turned = Tensor::from_fn(&[n, m], |i| (i[0] + i[1]) as f64).t();
         let wide = Tensor::from_fn(&[m, 2 * n], |i| (i[1] % 19) as f64).slice(1, 1, 2 * n, 2);
         let y = &a + &row - &column + &turned * 2.0 + &wide;
-        let z = (&column + &row).maximum(&turned.gt(5.0).where_(&wide, &a));
+        let z = (&column + &row).maximum(turned.gt(5.0).where_(&wide, &a));
         for i in 0..m {
             for j in 0..n {
                 let (x, r, c) = (((i * 7 + j) % 101) as f64, (j % 13) as f64, (i % 17) as f64);

@@ -281,7 +281,7 @@ fn a_unique_handle_is_written_in_place() {
     }
     let mut t = Tensor::<f32>::ones(&[3, 4]);
     let at = address(&t);
-    t.add_(1.0).sub_(&Tensor::ones(&[4])).mul_(3.0).div_(2.0).map_(|x| x + 1.0);
+    t.add_(1.0).sub_(Tensor::ones(&[4])).mul_(3.0).div_(2.0).map_(|x| x + 1.0);
     t.add_scaled_(&Tensor::ones(&[3, 1]), 0.5).copy_(&Tensor::full(&[3, 4], 2.0)).fill_(1.5).zero_();
     assert_eq!(address(&t), at);
     assert_eq!(t.to_vec(), [0.0; 12]);

@@ -10,7 +10,12 @@ fn init_params(size: &[usize], rng: &mut Rng) -> Var {
     Var::parameter(Tensor::randn(size, rng))
 }
 
-fn train_epoch(dl: &DataLoader<f32, i64>, model: &dyn Fn(&Var) -> Var, lr: f32, params: &[&Var]) -> Result<()> {
+fn train_epoch(
+    dl: &DataLoader<f32, i64>,
+    model: &dyn Fn(&Var) -> Var,
+    lr: f32,
+    params: &[&Var],
+) -> Result<()> {
     for batch in dl {
         let (xb, yb) = batch?;
         calc_grad(xb, &yb, model);

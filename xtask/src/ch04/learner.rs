@@ -25,7 +25,11 @@ pub(super) fn fit(ctx: &Context, model: impl Forward + 'static, n_epoch: usize, 
     Ok(learn.recorder().values.concat())
 }
 
-pub(super) fn table_rows<const N: usize>(section: &str, table: &[[Printed; 3]; N], runs: &[Vec<f64>]) -> Vec<Row> {
+pub(super) fn table_rows<const N: usize>(
+    section: &str,
+    table: &[[Printed; 3]; N],
+    runs: &[Vec<f64>],
+) -> Vec<Row> {
     let columns = ["train_loss", "valid_loss", "batch_accuracy"];
     rows(section, |i| format!("epoch {}: {}", i / 3, columns[i % 3]), table.as_flattened(), runs)
 }

@@ -126,7 +126,9 @@ fn replay(dir: &Path) -> Result<Tally> {
             "ops" => ops::replay,
             "optim" => optim::replay,
             _ => {
-                tally.case(&name, || Ok(Outcome::Skipped("nothing in downhill to compare with yet".to_string())));
+                tally.case(&name, || {
+                    Ok(Outcome::Skipped("nothing in downhill to compare with yet".to_string()))
+                });
                 continue;
             }
         };

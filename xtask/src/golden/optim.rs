@@ -39,10 +39,8 @@ pub(super) fn replay(path: &Path, tally: &mut Tally) -> Result<()> {
 
 impl Golden {
     fn replay(&self, case: &Case, store: &Store) -> Result<Outcome> {
-        let params: Vec<Var<f64>> = ["p0", "p1"]
-            .into_iter()
-            .map(|key| Ok(Var::parameter(store.get(key)?)))
-            .collect::<Result<_>>()?;
+        let params: Vec<Var<f64>> =
+            ["p0", "p1"].into_iter().map(|key| Ok(Var::parameter(store.get(key)?))).collect::<Result<_>>()?;
         let Some(mut opt) = case.optimizer(&params)? else {
             return Ok(Outcome::Skipped(format!("downhill has no {} yet", case.name)));
         };

@@ -34,7 +34,7 @@ pub(crate) fn check<P: Debug>(
 ) {
     let mut seed = [0; 32];
     seed.iter_mut().zip(test.bytes()).for_each(|(s, b)| *s = b);
-    let count = if std::env::var_os("PROPTEST_CASES").is_some() { Config::default().cases } else { 80 };
+    let count = if std::env::var_os("PROPTEST_CASES").is_some() { Config::default().cases } else { 100 };
     let config = Config { cases: count, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed));
     let result = runner.run(&cases, |(xs, arguments)| {

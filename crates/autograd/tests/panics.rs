@@ -1,0 +1,179 @@
+//! A mistake of the caller panics with the documented message, at the caller's line.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::sync::Once;
+
+use downhill_autograd::{Var, cat, from_op, grad, linear, stack, where_};
+use downhill_tensor::Tensor;
+
+thread_local! {
+    /// The file and the message of this thread's last panic.
+    static LAST: RefCell<Option<(String, String)>> = const { RefCell::new(None) };
+}
+
+/// What `f` panics with. The panic must be reported in this file.
+#[track_caller]
+fn panic_of<R>(f: impl FnOnce() -> R) -> String {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = take_hook();
+        set_hook(Box::new(move |info| {
+            let file = info.location().expect("panics have a location").file().to_string();
+            LAST.set(Some((file, info.payload_as_str().unwrap_or_default().to_string())));
+            before(info);
+        }));
+    });
+    assert!(catch_unwind(AssertUnwindSafe(f)).is_err(), "this should have panicked");
+    let (file, message) = LAST.take().expect("the hook saw the panic");
+    assert!(file.ends_with("tests/panics.rs"), "{message:?} is reported in {file}");
+    message
+}
+
+fn ones(shape: &[usize]) -> Var<f64> {
+    Var::parameter(Tensor::ones(shape))
+}
+
+#[test]
+fn backward_twice() {
+    let loss = ones(&[2]).square().sum(..);
+    loss.backward();
+    let expected =
+        "backward: the graph of reshape was consumed by an earlier backward pass; see backward_retain_graph";
+    assert_eq!(panic_of(|| loss.backward()), expected);
+    assert_eq!(panic_of(|| loss.backward_retain_graph()), expected);
+    assert_eq!(panic_of(|| loss.backward_with(Tensor::scalar(1.0))), expected);
+    assert_eq!(panic_of(|| grad(&[&loss], &[])), expected);
+}
+
+#[test]
+fn backward_into_a_consumed_subgraph() {
+    let shared = ones(&[]).exp();
+    (&shared * 2.0).backward();
+    let message = panic_of(|| (&shared * 3.0).backward());
+    assert!(message.starts_with("backward: the graph of exp was consumed"), "{message}");
+}
+
+#[test]
+fn backward_from_many_elements() {
+    let y = ones(&[2, 1]) * 2.0;
+    let expected = "backward: expected a scalar, got shape [2, 1]; see backward_with";
+    assert_eq!(panic_of(|| y.backward()), expected);
+    assert_eq!(panic_of(|| y.backward_retain_graph()), expected);
+    let message = panic_of(|| y.backward_with(Tensor::ones(&[2])));
+    assert_eq!(message, "backward: shapes differ: result [2, 1], cotangent [2]");
+    let nothing = ones(&[0]) * 2.0;
+    assert_eq!(
+        panic_of(|| nothing.backward()),
+        "backward: expected a scalar, got shape [0]; see backward_with"
+    );
+}
+
+#[test]
+fn backward_without_parameters() {
+    let c = Var::new(Tensor::scalar(1.0_f64));
+    let expected = "backward: the result does not depend on any parameter";
+    assert_eq!(panic_of(|| c.backward()), expected);
+    assert_eq!(panic_of(|| (&c * 2.0).backward()), expected);
+    assert_eq!(panic_of(|| ones(&[]).detach().backward()), expected);
+    let y = ones(&[]) * 2.0;
+    assert_eq!(panic_of(|| grad(&[&y, &c], &[&c])), expected);
+}
+
+#[test]
+fn changing_what_is_no_leaf() {
+    let y = ones(&[]).exp();
+    assert_eq!(
+        panic_of(|| _ = y.requires_grad_(false)),
+        "requires_grad_: expected a leaf, got the result of exp"
+    );
+    assert_eq!(panic_of(|| y.update_(|_| ())), "update_: expected a leaf, got the result of exp");
+    y.set_grad(Some(Tensor::scalar(1.0)));
+    assert_eq!(panic_of(|| y.step_(|_, _| ())), "update_: expected a leaf, got the result of exp");
+}
+
+#[test]
+fn changing_the_shape() {
+    let x = ones(&[2]);
+    let message = panic_of(|| x.update_(|value| *value = Tensor::zeros(&[3])));
+    assert_eq!(message, "update_: shapes differ: before [2], after [3]");
+    let x = ones(&[2]);
+    let message = panic_of(|| x.set_grad(Some(Tensor::zeros(&[2, 1]))));
+    assert_eq!(message, "set_grad: shapes differ: variable [2], gradient [2, 1]");
+    assert!(x.grad().is_none());
+}
+
+#[test]
+fn gradients_of_ones_own_that_do_not_fit() {
+    let x = ones(&[2]);
+    let with = |gradients: Vec<Option<Tensor<f64>>>| {
+        from_op("mine", &[&x], Tensor::scalar(1.0), move |_, _| gradients.clone())
+    };
+    assert_eq!(panic_of(|| with(vec![]).backward()), "backward of mine: 0 gradients for 1 inputs");
+    assert_eq!(panic_of(|| with(vec![None, None]).backward()), "backward of mine: 2 gradients for 1 inputs");
+    assert_eq!(
+        panic_of(|| with(vec![Some(Tensor::ones(&[3]))]).backward()),
+        "backward of mine: shapes differ: input [2], gradient [3]"
+    );
+    // One that would broadcast is no better.
+    assert_eq!(
+        panic_of(|| with(vec![Some(Tensor::ones(&[1]))]).backward()),
+        "backward of mine: shapes differ: input [2], gradient [1]"
+    );
+    assert!(x.grad().is_none());
+    let message = panic_of(|| from_op("leaf", &[&x], Tensor::scalar(1.0), |_, _| vec![]));
+    assert_eq!(message, "from_op: leaf is the name of what no operation made");
+}
+
+/// Every operation's shape mistake: which operation the message names, and where it is reported.
+#[test]
+fn shapes_that_do_not_fit() {
+    let (a, b) = (ones(&[2, 3]), ones(&[2, 4]));
+    let condition = Tensor::full(&[5], true);
+    let none: [Var<f64>; 0] = [];
+    let mistakes: [(&str, &dyn Fn() -> Var<f64>); 34] = [
+        ("add: ", &|| &a + &b),
+        ("add: ", &|| a.clone() + b.clone()),
+        ("add: ", &|| &a + b.value()),
+        ("sub: ", &|| &a - &b),
+        ("mul: ", &|| &a * &b),
+        ("div: ", &|| &a / &b),
+        ("maximum: ", &|| a.maximum(&b)),
+        ("minimum: ", &|| a.minimum(&b)),
+        ("where_: ", &|| where_(&condition, &a, &b)),
+        ("sum: ", &|| a.sum(2)),
+        ("sum: ", &|| a.sum([0, 0])),
+        ("sum: ", &|| a.sum_keepdim(-3)),
+        ("mean: ", &|| a.mean(2)),
+        ("mean: ", &|| a.mean_keepdim(2)),
+        ("sum_to: ", &|| a.sum_to(&[2])),
+        ("reshape: ", &|| a.reshape(&[7])),
+        ("flatten: ", &|| a.flatten(2)),
+        ("transpose: ", &|| a.transpose(0, 2)),
+        ("t: ", &|| ones(&[1, 2, 3]).t()),
+        ("permute: ", &|| a.permute(&[0, 0])),
+        ("expand: ", &|| a.expand(&[3, 3])),
+        ("unsqueeze: ", &|| a.unsqueeze(3)),
+        ("squeeze: ", &|| a.squeeze(2)),
+        ("narrow: ", &|| a.narrow(1, 2, 2)),
+        ("narrow: ", &|| a.narrow(2, 0, 1)),
+        ("cat: ", &|| cat(&none, 0)),
+        ("cat: ", &|| cat(&[a.clone()], 2)),
+        ("cat: ", &|| cat(&[a.clone(), b.clone()], 0)),
+        ("stack: ", &|| stack(&none, 0)),
+        ("stack: ", &|| stack(&[a.clone(), b.clone()], 0)),
+        ("matmul: ", &|| a.matmul(&b)),
+        ("matmul: ", &|| a.matmul(&ones(&[]))),
+        ("linear: ", &|| linear(&a, &b, None)),
+        ("linear: ", &|| linear(&a, &ones(&[4, 3]), Some(&ones(&[3])))),
+    ];
+    let mut wrong = vec![];
+    for (i, (prefix, mistake)) in mistakes.iter().enumerate() {
+        match catch_unwind(AssertUnwindSafe(|| panic_of(mistake))) {
+            Ok(message) if message.starts_with(prefix) => {}
+            Ok(message) => wrong.push(format!("{i}, {prefix:?}: {message}")),
+            Err(error) => wrong.push(format!("{i}, {prefix:?}: {:?}", error.downcast_ref::<String>())),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
