@@ -38,10 +38,12 @@ impl<T: Float> Tape<T> {
     }
 }
 
+/// The records that wait for the outermost drop of a thread; `None` outside of one.
+type Doomed = Option<Vec<Box<dyn Send>>>;
+
 thread_local! {
-    /// The records that wait for the outermost drop of this thread; `None` outside of one. It has no destructor, so
-    /// that a graph in another thread-local variable can still be dropped when the thread ends.
-    static DOOMED: RefCell<ManuallyDrop<Option<Vec<Box<dyn Send>>>>> = const { RefCell::new(ManuallyDrop::new(None)) };
+    /// Without a destructor, so that a graph in another thread-local variable can still be dropped when the thread ends.
+    static DOOMED: RefCell<ManuallyDrop<Doomed>> = const { RefCell::new(ManuallyDrop::new(None)) };
 }
 
 /// Dropping the last handle on a long chain would drop its input, and that its input, a stack frame for each. So a
@@ -202,14 +204,12 @@ pub fn grad<T: Float>(outputs: &[&Var<T>], inputs: &[&Var<T>]) -> Vec<Option<Ten
     found
 }
 
+type Arrived<'a, T> = dyn FnMut(&Var<T>, &mut Option<Var<T>>) + 'a;
+
 /// Runs backward from `roots`. `arrived` sees every node with its complete gradient, leaves included, before the
 /// gradient moves on; from a leaf it may take it.
 #[track_caller]
-fn run<T: Float>(
-    roots: &[(&Var<T>, Tensor<T>)],
-    retain_graph: bool,
-    arrived: &mut dyn FnMut(&Var<T>, &mut Option<Var<T>>),
-) {
+fn run<T: Float>(roots: &[(&Var<T>, Tensor<T>)], retain_graph: bool, arrived: &mut Arrived<'_, T>) {
     let _guard = NoGrad::new();
     // The nodes whose gradient is known in part, by id. The largest is complete: every node that could still
     // contribute to it was created later, and is done.

@@ -19,8 +19,11 @@ fn panic_of<R>(f: impl FnOnce() -> R) -> String {
     HOOK.call_once(|| {
         let before = take_hook();
         set_hook(Box::new(move |info| {
+            let payload = info.payload();
+            let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+            let message = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
             let file = info.location().expect("panics have a location").file().to_string();
-            LAST.set(Some((file, info.payload_as_str().unwrap_or_default().to_string())));
+            LAST.set(Some((file, message)));
             before(info);
         }));
     });
@@ -158,7 +161,7 @@ fn shapes_that_do_not_fit() {
         ("narrow: ", &|| a.narrow(1, 2, 2)),
         ("narrow: ", &|| a.narrow(2, 0, 1)),
         ("cat: ", &|| cat(&none, 0)),
-        ("cat: ", &|| cat(&[a.clone()], 2)),
+        ("cat: ", &|| cat(std::slice::from_ref(&a), 2)),
         ("cat: ", &|| cat(&[a.clone(), b.clone()], 0)),
         ("stack: ", &|| stack(&none, 0)),
         ("stack: ", &|| stack(&[a.clone(), b.clone()], 0)),

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-use crate::kernels::Gemm;
+use crate::kernels::{Gemm, math, trig};
 
 mod sealed {
     pub trait Sealed {}
@@ -79,6 +79,10 @@ pub trait Number: Element {
 }
 
 /// A floating-point element: `f32` or `f64`.
+///
+/// The functions of `f32` are our own, with these errors in units in the last place, over all arguments: `exp` 0.95,
+/// `exp_m1` 1.27, `ln` 1.00, `ln_1p` 1.64, `tanh` 1.35, `sigmoid` 1.75, `softplus` 1.87, `erf` 1.09, `sin` and `cos` 1.56.
+/// Except for `powf`, they have the same bits on every platform. Those of `f64` are the platform's.
 pub trait Float:
     Number<Sum = Self>
     + Gemm
@@ -92,8 +96,12 @@ pub trait Float:
     fn mul_add(self, a: Self, b: Self) -> Self;
     /// e to the power of `self`.
     fn exp(self) -> Self;
+    /// e to the power of `self`, minus one.
+    fn exp_m1(self) -> Self;
     /// The natural logarithm.
     fn ln(self) -> Self;
+    /// The natural logarithm of one plus `self`.
+    fn ln_1p(self) -> Self;
     /// The square root.
     fn sqrt(self) -> Self;
     /// The absolute value.
@@ -106,6 +114,10 @@ pub trait Float:
     fn tanh(self) -> Self;
     /// `1 / (1 + exp(-self))`, without overflow at either end.
     fn sigmoid(self) -> Self;
+    /// `ln(1 + exp(self))`, without overflow.
+    fn softplus(self) -> Self;
+    /// The error function.
+    fn erf(self) -> Self;
     /// `self` to the power of `exponent`.
     fn powf(self, exponent: Self) -> Self;
 }
@@ -194,7 +206,7 @@ wrapping!(u8);
 wrapping!(i64);
 
 macro_rules! float {
-    ($t:ident) => {
+    ($t:ident: $($name:ident = $f:path),*) => {
         impl Number for $t {
             #[inline(always)]
             fn add(self, rhs: Self) -> Self {
@@ -216,46 +228,32 @@ macro_rules! float {
                 $t::mul_add(self, a, b)
             }
             #[inline(always)]
-            fn exp(self) -> Self {
-                $t::exp(self)
-            }
-            #[inline(always)]
-            fn ln(self) -> Self {
-                $t::ln(self)
-            }
-            #[inline(always)]
-            fn sqrt(self) -> Self {
-                $t::sqrt(self)
-            }
-            #[inline(always)]
-            fn abs(self) -> Self {
-                $t::abs(self)
-            }
-            #[inline(always)]
-            fn sin(self) -> Self {
-                $t::sin(self)
-            }
-            #[inline(always)]
-            fn cos(self) -> Self {
-                $t::cos(self)
-            }
-            #[inline(always)]
-            fn tanh(self) -> Self {
-                $t::tanh(self)
-            }
-            #[inline(always)]
-            fn sigmoid(self) -> Self {
-                // exp of a number that is never positive cannot overflow; both branches are the same quotient.
-                let e = $t::exp(-$t::abs(self));
-                (if self >= 0.0 { 1.0 } else { e }) / (1.0 + e)
-            }
-            #[inline(always)]
             fn powf(self, exponent: Self) -> Self {
                 $t::powf(self, exponent)
             }
+            $(#[inline(always)]
+            fn $name(self) -> Self {
+                $f(self)
+            })*
         }
     };
 }
 
-float!(f32);
-float!(f64);
+// Our own functions where they can be vectorised; they have the same bits on every instruction set.
+float!(f32: sqrt = f32::sqrt, abs = f32::abs, exp = math::exp, exp_m1 = math::exp_m1, ln = math::ln,
+    ln_1p = math::ln_1p, sin = trig::sin, cos = trig::cos, tanh = math::tanh, sigmoid = math::sigmoid,
+    softplus = math::softplus, erf = math::erf);
+float!(f64: sqrt = f64::sqrt, abs = f64::abs, exp = f64::exp, exp_m1 = f64::exp_m1, ln = f64::ln,
+    ln_1p = f64::ln_1p, sin = f64::sin, cos = f64::cos, tanh = f64::tanh, sigmoid = sigmoid,
+    softplus = softplus, erf = libm::erf);
+
+fn sigmoid(x: f64) -> f64 {
+    // exp of a number that is never positive cannot overflow; both branches are the same quotient.
+    let e = (-x.abs()).exp();
+    (if x >= 0.0 { 1.0 } else { e }) / (1.0 + e)
+}
+
+fn softplus(x: f64) -> f64 {
+    // Likewise; and NaN stays NaN, which max(x, 0) alone would lose.
+    (if x < 0.0 { 0.0 } else { x }) + (-x.abs()).exp().ln_1p()
+}

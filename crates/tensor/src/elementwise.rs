@@ -24,18 +24,22 @@ impl<E: Element> Tensor<E> {
         let mut out = Buffer::stale(layout.len());
         let nest = Nest::new(&layout, [&self.layout]);
         let x = &self.storage[..];
-        nest.for_each(&mut out, |out, [at]| match nest.steps {
-            [1] => {
-                for (&x, o) in x[at..][..out.len()].iter().zip(out) {
-                    *o = f(x);
+        nest.for_each(
+            &mut out,
+            #[inline(always)]
+            |out, [at]| match nest.steps {
+                [1] => {
+                    for (&x, o) in x[at..][..out.len()].iter().zip(out) {
+                        *o = f(x);
+                    }
                 }
-            }
-            [step] => {
-                for (i, o) in out.iter_mut().enumerate() {
-                    *o = f(x[at + i * step]);
+                [step] => {
+                    for (i, o) in out.iter_mut().enumerate() {
+                        *o = f(x[at + i * step]);
+                    }
                 }
-            }
-        });
+            },
+        );
         Tensor::from_buffer(out, layout)
     }
 
@@ -79,31 +83,35 @@ impl<E: Element> Tensor<E> {
         let mut out = Buffer::stale(layout.len());
         let nest = Nest::new(&layout, [&self.broadcast(&shape), &rhs.broadcast(&shape)]);
         let (a, b) = (&self.storage[..], &rhs.storage[..]);
-        nest.for_each(&mut out, |out, [at, bt]| match nest.steps {
-            [1, 1] => {
-                let (a, b) = (&a[at..][..out.len()], &b[bt..][..out.len()]);
-                for ((o, &a), &b) in out.iter_mut().zip(a).zip(b) {
-                    *o = f(a, b);
+        nest.for_each(
+            &mut out,
+            #[inline(always)]
+            |out, [at, bt]| match nest.steps {
+                [1, 1] => {
+                    let (a, b) = (&a[at..][..out.len()], &b[bt..][..out.len()]);
+                    for ((o, &a), &b) in out.iter_mut().zip(a).zip(b) {
+                        *o = f(a, b);
+                    }
                 }
-            }
-            [1, 0] => {
-                let b = b[bt];
-                for (&a, o) in a[at..][..out.len()].iter().zip(out) {
-                    *o = f(a, b);
+                [1, 0] => {
+                    let b = b[bt];
+                    for (&a, o) in a[at..][..out.len()].iter().zip(out) {
+                        *o = f(a, b);
+                    }
                 }
-            }
-            [0, 1] => {
-                let a = a[at];
-                for (&b, o) in b[bt..][..out.len()].iter().zip(out) {
-                    *o = f(a, b);
+                [0, 1] => {
+                    let a = a[at];
+                    for (&b, o) in b[bt..][..out.len()].iter().zip(out) {
+                        *o = f(a, b);
+                    }
                 }
-            }
-            [sa, sb] => {
-                for (i, o) in out.iter_mut().enumerate() {
-                    *o = f(a[at + i * sa], b[bt + i * sb]);
+                [sa, sb] => {
+                    for (i, o) in out.iter_mut().enumerate() {
+                        *o = f(a[at + i * sa], b[bt + i * sb]);
+                    }
                 }
-            }
-        });
+            },
+        );
         Tensor::from_buffer(out, layout)
     }
 
@@ -120,19 +128,23 @@ impl<E: Element> Tensor<E> {
         self.dense_mut();
         let nest = Nest::new(&self.layout, [&rhs_layout]);
         let b = &rhs.storage[..];
-        nest.for_each(self.dense_mut(), |a, [bt]| match nest.steps {
-            [1] => {
-                let b = &b[bt..bt + a.len()];
-                for (a, &b) in a.iter_mut().zip(b) {
-                    *a = f(*a, b);
+        nest.for_each(
+            self.dense_mut(),
+            #[inline(always)]
+            |a, [bt]| match nest.steps {
+                [1] => {
+                    let b = &b[bt..bt + a.len()];
+                    for (a, &b) in a.iter_mut().zip(b) {
+                        *a = f(*a, b);
+                    }
                 }
-            }
-            [step] => {
-                for (i, a) in a.iter_mut().enumerate() {
-                    *a = f(*a, b[bt + i * step]);
+                [step] => {
+                    for (i, a) in a.iter_mut().enumerate() {
+                        *a = f(*a, b[bt + i * step]);
+                    }
                 }
-            }
-        });
+            },
+        );
         self
     }
 
@@ -189,11 +201,15 @@ impl Tensor<bool> {
         let nest = Nest::new(&layout, [&self.broadcast(&shape), &a.broadcast(&shape), &b.broadcast(&shape)]);
         let (c, a, b) = (&self.storage[..], &a.storage[..], &b.storage[..]);
         let [sc, sa, sb] = nest.steps;
-        nest.for_each(&mut out, |out, [ct, at, bt]| {
-            for (i, o) in out.iter_mut().enumerate() {
-                *o = if c[ct + i * sc] { a[at + i * sa] } else { b[bt + i * sb] };
-            }
-        });
+        nest.for_each(
+            &mut out,
+            #[inline(always)]
+            |out, [ct, at, bt]| {
+                for (i, o) in out.iter_mut().enumerate() {
+                    *o = if c[ct + i * sc] { a[at + i * sa] } else { b[bt + i * sb] };
+                }
+            },
+        );
         Tensor::from_buffer(out, layout)
     }
 }
@@ -210,8 +226,16 @@ fn broadcast<A: Element, B: Element>(op: &str, a: &Tensor<A>, b: &Tensor<B>) -> 
 /// Runs `body` over pieces of `x`, in parallel where there is enough to do.
 fn for_each_task<E: Send>(x: &mut [E], body: impl Fn(&mut [E]) + Sync) {
     if x.len() <= TASK {
-        simd(|| body(x));
+        simd(
+            #[inline(always)]
+            || body(x),
+        );
     } else {
-        x.par_chunks_mut(TASK).for_each(|x| simd(|| body(x)));
+        x.par_chunks_mut(TASK).for_each(|x| {
+            simd(
+                #[inline(always)]
+                || body(x),
+            )
+        });
     }
 }

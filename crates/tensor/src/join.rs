@@ -130,14 +130,18 @@ impl<E: Element> Tensor<E> {
             let nest = Nest::new(&row_out, [&row]);
             let (data, stride) = (&self.storage[..], source.layout.strides[0]);
             for (out, &i) in out.chunks_exact_mut(block).zip(index) {
-                nest.for_each(out, |out, [at]| {
-                    let at = at + i * stride;
-                    if nest.steps == [1] {
-                        out.copy_from_slice(&data[at..at + out.len()]);
-                    } else {
-                        out.iter_mut().enumerate().for_each(|(j, o)| *o = data[at + j * nest.steps[0]]);
-                    }
-                });
+                nest.for_each(
+                    out,
+                    #[inline(always)]
+                    |out, [at]| {
+                        let at = at + i * stride;
+                        if nest.steps == [1] {
+                            out.copy_from_slice(&data[at..at + out.len()]);
+                        } else {
+                            out.iter_mut().enumerate().for_each(|(j, o)| *o = data[at + j * nest.steps[0]]);
+                        }
+                    },
+                );
             }
         }
         let out = Tensor::from_buffer(out, layout);

@@ -152,7 +152,10 @@ impl<const N: usize> Nest<N> {
                 let starts = self.start(number);
                 let piece = |(i, piece): (usize, &mut [O])| {
                     let at = std::array::from_fn(|k| starts[k] + i * task * self.steps[k]);
-                    simd(|| body(piece, at));
+                    simd(
+                        #[inline(always)]
+                        || body(piece, at),
+                    );
                 };
                 if run.len() <= task {
                     piece((0, run));
@@ -164,11 +167,14 @@ impl<const N: usize> Nest<N> {
             let runs = task / self.run;
             let several = |(i, out): (usize, &mut [O])| {
                 let mut next = self.starts_from(i * runs);
-                simd(|| {
-                    for run in out.chunks_mut(self.run) {
-                        body(run, next());
-                    }
-                });
+                simd(
+                    #[inline(always)]
+                    || {
+                        for run in out.chunks_mut(self.run) {
+                            body(run, next());
+                        }
+                    },
+                );
             };
             if out.len() <= runs * self.run {
                 several((0, out));

@@ -98,33 +98,50 @@ impl<E: Element> Tensor<E> {
         let count = reduced.len();
         let rows_are_long = terms.run >= 16 || results.steps != [1];
         if terms.steps == [1] && rows_are_long {
-            results.for_each_task((TASK / count).max(1), out, |out, [at]| {
-                for (i, o) in out.iter_mut().enumerate() {
-                    let mut row = terms.starts_from(0);
-                    let mut next = || sum_long(&data[at + i * results.steps[0] + row()[0]..][..terms.run]);
-                    let first = next();
-                    *o = (1..terms.runs()).fold(first, |total, _| total.add(next()));
-                }
-            });
+            results.for_each_task(
+                (TASK / count).max(1),
+                out,
+                #[inline(always)]
+                |out, [at]| {
+                    for (i, o) in out.iter_mut().enumerate() {
+                        let mut row = terms.starts_from(0);
+                        let mut next =
+                            || sum_long(&data[at + i * results.steps[0] + row()[0]..][..terms.run]);
+                        let first = next();
+                        *o = (1..terms.runs()).fold(first, |total, _| total.add(next()));
+                    }
+                },
+            );
         } else if results.steps == [1] {
-            results.for_each_task(TASK, out, |out, [at]| {
-                // Blocks of rows are summed apart and then added: a constant number of tasks for each shape, and
-                // a smaller rounding error than one long chain.
-                let block = (TASK / out.len()).max(1);
-                let width = out.len();
-                let add_block = |out: &mut [E::Sum], start: usize, rows: usize| {
-                    let mut next = terms.positions_from(start);
-                    simd(|| add_rows(out, (0..rows).map(|_| &data[at + next()[0]..][..width]), E::to_sum));
-                };
-                if count <= block {
-                    return add_block(out, 0, count);
-                }
-                let mut blocks = Buffer::stale(count.div_ceil(block) * width);
-                blocks.par_chunks_mut(width).enumerate().for_each(|(i, sums)| {
-                    add_block(sums, i * block, block.min(count - i * block));
-                });
-                simd(|| add_rows(out, blocks.chunks_exact(width), |x| x));
-            });
+            results.for_each_task(
+                TASK,
+                out,
+                #[inline(always)]
+                |out, [at]| {
+                    // Blocks of rows are summed apart and then added: a constant number of tasks for each shape, and
+                    // a smaller rounding error than one long chain.
+                    let block = (TASK / out.len()).max(1);
+                    let width = out.len();
+                    let add_block = |out: &mut [E::Sum], start: usize, rows: usize| {
+                        let mut next = terms.positions_from(start);
+                        simd(
+                            #[inline(always)]
+                            || add_rows(out, (0..rows).map(|_| &data[at + next()[0]..][..width]), E::to_sum),
+                        );
+                    };
+                    if count <= block {
+                        return add_block(out, 0, count);
+                    }
+                    let mut blocks = Buffer::stale(count.div_ceil(block) * width);
+                    blocks.par_chunks_mut(width).enumerate().for_each(|(i, sums)| {
+                        add_block(sums, i * block, block.min(count - i * block));
+                    });
+                    simd(
+                        #[inline(always)]
+                        || add_rows(out, blocks.chunks_exact(width), |x| x),
+                    );
+                },
+            );
         } else {
             let rows = self.view_as(kept.in_order_of(layout).join(reduced)).contiguous();
             for (o, row) in out.iter_mut().zip(rows.dense_slice().chunks_exact(count)) {
@@ -169,8 +186,22 @@ impl<E: Float> Tensor<E> {
 fn sum_long<E: Element>(row: &[E]) -> E::Sum {
     const PIECE: usize = 2 * TASK;
     if row.len() <= PIECE {
-        return simd(|| sum(row, E::to_sum));
+        return simd(
+            #[inline(always)]
+            || sum(row, E::to_sum),
+        );
     }
-    let pieces: Vec<E::Sum> = row.par_chunks(PIECE).map(|piece| simd(|| sum(piece, E::to_sum))).collect();
-    simd(|| sum(&pieces, |x| x))
+    let pieces: Vec<E::Sum> = row
+        .par_chunks(PIECE)
+        .map(|piece| {
+            simd(
+                #[inline(always)]
+                || sum(piece, E::to_sum),
+            )
+        })
+        .collect();
+    simd(
+        #[inline(always)]
+        || sum(&pieces, |x| x),
+    )
 }

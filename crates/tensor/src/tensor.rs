@@ -100,14 +100,18 @@ impl<E: Element> Tensor<E> {
         let mut out = Buffer::stale(layout.len());
         let nest = Nest::new(&layout, [&self.layout]);
         let data = &self.storage[..];
-        nest.for_each(&mut out, |out, [at]| match nest.steps {
-            [1] => out.copy_from_slice(&data[at..at + out.len()]),
-            [step] => {
-                for (i, o) in out.iter_mut().enumerate() {
-                    *o = data[at + i * step];
+        nest.for_each(
+            &mut out,
+            #[inline(always)]
+            |out, [at]| match nest.steps {
+                [1] => out.copy_from_slice(&data[at..at + out.len()]),
+                [step] => {
+                    for (i, o) in out.iter_mut().enumerate() {
+                        *o = data[at + i * step];
+                    }
                 }
-            }
-        });
+            },
+        );
         Tensor::from_buffer(out, layout)
     }
 

@@ -16,7 +16,9 @@ macro_rules! unary {
 
 unary! {
     exp: "e to the power of each element.", E::exp;
+    exp_m1: "e to the power of each element, minus one; PyTorch's `expm1`.", E::exp_m1;
     ln: "The natural logarithm of each element; PyTorch's `log`.", E::ln;
+    ln_1p: "The natural logarithm of one plus each element; PyTorch's `log1p`.", E::ln_1p;
     sqrt: "The square root of each element.", E::sqrt;
     abs: "The absolute value of each element.", E::abs;
     square: "Each element times itself.", |x: E| x * x;
@@ -25,6 +27,8 @@ unary! {
     cos: "The cosine of each element, in radians.", E::cos;
     tanh: "The hyperbolic tangent of each element.", E::tanh;
     sigmoid: "`1 / (1 + exp(-x))` for each element.", E::sigmoid;
+    softplus: "`ln(1 + exp(x))` for each element, a smooth `max(x, 0)`.", E::softplus;
+    erf: "The error function of each element.", E::erf;
 }
 
 impl<E: Float> Tensor<E> {

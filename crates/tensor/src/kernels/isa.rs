@@ -42,6 +42,11 @@ impl Isa {
 
     /// The best instruction set of this processor.
     pub fn best() -> Isa {
+        static BEST: OnceLock<Isa> = OnceLock::new();
+        *BEST.get_or_init(Isa::detect)
+    }
+
+    fn detect() -> Isa {
         #[cfg(target_arch = "x86_64")]
         {
             if is_x86_feature_detected!("avx512f")
@@ -61,11 +66,24 @@ impl Isa {
 }
 
 /// Runs `f`, and everything that is inlined into it, compiled for [`Isa::current`].
+///
+/// Mark the closure `#[inline(always)]`: what is not inlined is compiled for the baseline, where `mul_add` may be a
+/// call of a library function.
 #[inline(always)]
 pub(crate) fn simd<R>(f: impl FnOnce() -> R) -> R {
+    simd_on(Isa::current(), f)
+}
+
+/// [`simd`] for a given instruction set.
+///
+/// # Panics
+/// If this processor does not have it.
+#[inline(always)]
+pub(crate) fn simd_on<R>(isa: Isa, f: impl FnOnce() -> R) -> R {
+    assert!(isa <= Isa::best(), "simd: this processor has no {isa:?}");
     #[cfg(target_arch = "x86_64")]
-    match Isa::current() {
-        // SAFETY: `Isa::current` never exceeds `Isa::best`, which saw these features in the processor.
+    match isa {
+        // SAFETY: `isa` does not exceed `Isa::best`, which saw these features in the processor.
         Isa::Avx512 => return unsafe { avx512(f) },
         // SAFETY: as above.
         Isa::Avx2 => return unsafe { avx2(f) },

@@ -3,6 +3,7 @@
 //! - [`buffer`]: aligned memory that is recycled instead of returned to the system,
 //! - [`isa`]: which instruction set this process uses, and how a plain loop is compiled for it,
 //! - [`gemm`]: matrix products,
+//! - [`math`], [`trig`]: elementary functions that vectorise,
 //! - [`sum`]: sums along contiguous memory in an order that depends on their length alone.
 //!
 //! Kernels work on slices. They know nothing of tensors, broadcasting or axes; the modules above reduce every
@@ -11,7 +12,9 @@
 pub(crate) mod buffer;
 pub(crate) mod gemm;
 pub(crate) mod isa;
+pub(crate) mod math;
 pub(crate) mod sum;
+pub(crate) mod trig;
 
 pub(crate) use gemm::Gemm;
 pub use isa::Isa;

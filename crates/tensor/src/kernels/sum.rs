@@ -1,67 +1,82 @@
 //! Sums in an order that depends on their length alone.
+//!
+//! A row is cut into blocks of [`BLOCK`] elements. In a block, element i goes to lane i mod [`LANES`]; each lane takes
+//! its elements in order, and then the lanes are folded in halves until one is left. The sums of blocks are added
+//! pairwise. So the same numbers meet in the same order on vectors of any width, and rounding errors grow with the
+//! logarithm of the length (plus BLOCK / LANES), not with the length.
 
 use crate::element::Number;
 
-const LANES: usize = 16;
-/// Longer sums are split into blocks of this many elements, whose sums are then added pairwise: the rounding
-/// error grows with the logarithm of the length instead of with the length.
+/// Elements to a block, a multiple of [`LANES`].
 const BLOCK: usize = 4096;
 
-/// The sum of `x`: sixteen interleaved partial sums a block, combined as a fixed tree, blocks combined pairwise.
+/// Independent accumulators: four vectors of 16 floats hide the latency of an addition, and leave half of AVX2's
+/// registers free.
+const LANES: usize = 64;
+
+/// The sum of `value` of each element of `x`.
 #[inline(always)]
 pub(crate) fn sum<A: Copy, N: Number>(x: &[A], value: impl Fn(A) -> N + Copy) -> N {
     if x.len() <= BLOCK {
         return block(x, value);
     }
-    // A binary counter: `pending[level]` holds the sum of 2^level blocks while that bit of the number of blocks
-    // seen is set. Adding a block carries like adding one.
-    let mut pending = [N::default(); usize::BITS as usize];
-    let mut blocks = 0_usize;
-    for chunk in x.chunks(BLOCK) {
-        let mut carry = block(chunk, value);
-        let level = blocks.trailing_ones() as usize;
-        for earlier in &pending[..level] {
-            carry = earlier.add(carry);
-        }
-        pending[level] = carry;
-        blocks += 1;
+    let mut tree = Pairwise::new();
+    for x in x.chunks(BLOCK) {
+        tree.push(block(x, value));
     }
-    let mut total = pending[blocks.trailing_zeros() as usize];
-    for level in blocks.trailing_zeros() as usize + 1..usize::BITS as usize - blocks.leading_zeros() as usize
-    {
-        if blocks >> level & 1 == 1 {
-            total = pending[level].add(total);
-        }
-    }
-    total
+    tree.finish()
 }
 
 #[inline(always)]
 fn block<A: Copy, N: Number>(x: &[A], value: impl Fn(A) -> N + Copy) -> N {
     let mut lanes = [N::default(); LANES];
-    let chunks = x.chunks_exact(LANES);
-    for (lane, &x) in lanes.iter_mut().zip(chunks.remainder()) {
-        *lane = value(x);
-    }
-    for chunk in chunks {
-        for (lane, &x) in lanes.iter_mut().zip(chunk) {
+    let (rows, rest) = x.as_chunks::<LANES>();
+    for row in rows {
+        for (lane, &x) in lanes.iter_mut().zip(row) {
             *lane = lane.add(value(x));
         }
     }
-    tree(&mut lanes)
-}
-
-#[inline(always)]
-fn tree<N: Number>(lanes: &mut [N; LANES]) -> N {
-    let mut width = LANES / 2;
-    while width > 0 {
-        for i in 0..width {
-            lanes[i] = lanes[i].add(lanes[i + width]);
+    for (lane, &x) in lanes.iter_mut().zip(rest) {
+        *lane = lane.add(value(x));
+    }
+    let mut half = LANES / 2;
+    while half > 0 {
+        for i in 0..half {
+            lanes[i] = lanes[i].add(lanes[i + half]);
         }
-        width /= 2;
+        half /= 2;
     }
     lanes[0]
 }
+
+/// Joins the sums of consecutive blocks in a binary tree: 0 with 1, 2 with 3, then those two, and so on; where the
+/// number of blocks is no power of two, the subtrees left over are joined from the last to the first.
+struct Pairwise<N> {
+    /// A subtree of 2ⁱ blocks for each bit i that is set in `count`: the digits of a binary counter.
+    level: [N; usize::BITS as usize],
+    count: usize,
+}
+
+impl<N: Number> Pairwise<N> {
+    fn new() -> Self {
+        Pairwise { level: [N::default(); usize::BITS as usize], count: 0 }
+    }
+
+    #[inline(always)]
+    fn push(&mut self, block: N) {
+        let full = self.count.trailing_ones() as usize;
+        self.level[full] = self.level[..full].iter().fold(block, |right, left| left.add(right));
+        self.count += 1;
+    }
+
+    fn finish(&self) -> N {
+        let subtrees = (0..self.level.len()).filter(|i| self.count >> i & 1 == 1);
+        subtrees.map(|i| self.level[i]).reduce(|right, left| left.add(right)).unwrap_or_default()
+    }
+}
+
+/// Rows that are added in one pass: `out` is read and written once for all of them.
+const ROWS: usize = 4;
 
 /// Sets `out` to the elementwise sum of `rows`, added one after the other.
 #[inline(always)]
@@ -74,9 +89,24 @@ pub(crate) fn add_rows<'a, A: Copy + 'a, N: Number>(
     for (o, &x) in out.iter_mut().zip(first) {
         *o = value(x);
     }
-    for row in rows {
-        for (o, &x) in out.iter_mut().zip(row) {
-            *o = o.add(value(x));
+    let mut pending: [&[A]; ROWS] = [&[]; ROWS];
+    loop {
+        let mut count = 0;
+        for (slot, row) in pending.iter_mut().zip(&mut rows) {
+            *slot = row;
+            count += 1;
+        }
+        if count < ROWS {
+            for row in &pending[..count] {
+                for (o, &x) in out.iter_mut().zip(*row) {
+                    *o = o.add(value(x));
+                }
+            }
+            return;
+        }
+        let [a, b, c, d] = pending;
+        for ((((o, &a), &b), &c), &d) in out.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+            *o = o.add(value(a)).add(value(b)).add(value(c)).add(value(d));
         }
     }
 }
