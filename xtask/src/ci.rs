@@ -32,6 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("xtask", &["downhill"]),
+    ("downhill-benches", &["downhill"]),
 ];
 
 /// The only crate with unsafe code, and the only folder in it.

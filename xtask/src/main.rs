@@ -3,6 +3,7 @@
 
 mod ch04;
 mod ci;
+mod compare;
 mod golden;
 mod report;
 mod reproduce;
@@ -27,6 +28,8 @@ enum Command {
         #[arg(default_value_os_t = root().join("data/golden"))]
         dir: PathBuf,
     },
+    /// Time downhill beside other crates and PyTorch, and print the ratios.
+    Compare(compare::Options),
     /// Run everything that must be green: format, lints, tests, documentation, architecture, golden files, the chapter.
     Ci,
     /// Cut the embedded 3-versus-7 sample out of the four MNIST files. (Its result is in the repository already.)
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
     let outcome = match Command::parse() {
         Command::Reproduce(options) => reproduce::run(&options),
         Command::Golden { dir } => golden::run(&dir),
+        Command::Compare(options) => compare::run(&options),
         Command::Ci => ci::run(),
         Command::Sample { from, to } => sample(&from, &to),
     };

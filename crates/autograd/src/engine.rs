@@ -77,6 +77,11 @@ impl Drop for DoomedList {
     }
 }
 
+/// Whether the result of an operation on these needs a gradient.
+pub(crate) fn is_recorded<'a, T: Float>(inputs: impl IntoIterator<Item = &'a Var<T>>) -> bool {
+    is_grad_enabled() && inputs.into_iter().any(Var::requires_grad)
+}
+
 impl<T: Float> Var<T> {
     /// The result of an operation. `backward` is called to build the backward function only if one is needed.
     pub(crate) fn record<const N: usize, F>(
@@ -88,7 +93,7 @@ impl<T: Float> Var<T> {
     where
         F: Fn(Backward<'_, T>) -> [Option<Var<T>>; N] + Send + Sync + 'static,
     {
-        if !is_grad_enabled() || !inputs.iter().any(|v| v.requires_grad()) {
+        if !is_recorded(inputs) {
             return Var::new(value);
         }
         let backward = backward();
@@ -104,7 +109,7 @@ impl<T: Float> Var<T> {
         value: Tensor<T>,
         backward: impl Fn(Backward<'_, T>) -> Vec<Option<Var<T>>> + Send + Sync + 'static,
     ) -> Var<T> {
-        if !is_grad_enabled() || !inputs.iter().any(Var::requires_grad) {
+        if !is_recorded(inputs) {
             return Var::new(value);
         }
         let inputs = inputs.iter().map(|v| (v.clone(), v.requires_grad())).collect();

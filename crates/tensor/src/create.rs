@@ -101,6 +101,45 @@ impl<E: Number> Tensor<E> {
     pub fn arange(n: usize) -> Self {
         Tensor::from_fn(&[n], |i| E::from_i64(i[0] as i64))
     }
+
+    /// `start, start + step, start + 2 step, ...` up to, not including, `end`. PyTorch's `arange(start, end, step)`.
+    ///
+    /// # Panics
+    /// If the step is zero or leads away from the end, or if a number is not finite.
+    ///
+    /// ```
+    /// # use downhill_tensor::Tensor;
+    /// assert_eq!(Tensor::arange_step(5_i64, -2, -3).to_vec(), [5, 2, -1]);
+    /// assert_eq!(Tensor::arange_step(0.0_f32, 1.0, 0.25).to_vec(), [0.0, 0.25, 0.5, 0.75]);
+    /// ```
+    #[track_caller]
+    pub fn arange_step(start: E, end: E, step: E) -> Self {
+        use crate::element::DType::{Bool, I64, U8};
+        let zero = E::default();
+        let leads = (step > zero && end >= start) || (step < zero && end <= start);
+        let finite = [start, end, step].iter().all(|x| x.to_f64().is_finite());
+        assert!(leads && finite, "arange_step: no steps of {step:?} lead from {start:?} to {end:?}");
+        if matches!(E::DTYPE, U8 | I64 | Bool) {
+            let [start, end, step] = [start, end, step].map(|x| i128::from(x.to_i64()));
+            let count = (end - start).unsigned_abs().div_ceil(step.unsigned_abs()) as usize;
+            return Tensor::from_fn(&[count], |i| E::from_i64((start + step * i[0] as i128) as i64));
+        }
+        // In f64 for every type, and each number from its index: errors do not add up.
+        let [start, end, step] = [start, end, step].map(Element::to_f64);
+        let count = ((end - start) / step).ceil() as usize;
+        Tensor::from_fn(&[count], |i| E::from_f64(start + step * i[0] as f64))
+    }
+
+    /// The identity matrix of `n` rows: ones on the diagonal, zeros elsewhere.
+    ///
+    /// ```
+    /// # use downhill_tensor::Tensor;
+    /// assert_eq!(Tensor::<f32>::eye(2).to_vec(), [1.0, 0.0, 0.0, 1.0]);
+    /// ```
+    #[track_caller]
+    pub fn eye(n: usize) -> Self {
+        Tensor::from_fn(&[n, n], |i| if i[0] == i[1] { E::ONE } else { E::default() })
+    }
 }
 
 impl<E: Float> Tensor<E> {
@@ -116,6 +155,22 @@ impl<E: Float> Tensor<E> {
     pub fn randn(shape: &[usize], rng: &mut Rng) -> Self {
         // Drawn in f64 for every type, so that an f32 model and its f64 twin start alike.
         Tensor::from_fn(shape, |_| E::from_f64(StandardNormal.sample(rng)))
+    }
+
+    /// `steps` numbers at equal distances from `start` to `end`, both included. `torch.linspace`.
+    ///
+    /// ```
+    /// # use downhill_tensor::Tensor;
+    /// assert_eq!(Tensor::<f32>::linspace(-1.0, 1.0, 5).to_vec(), [-1.0, -0.5, 0.0, 0.5, 1.0]);
+    /// ```
+    #[track_caller]
+    pub fn linspace(start: f64, end: f64, steps: usize) -> Self {
+        let step = (end - start) / (steps.max(2) - 1) as f64;
+        // Each half is counted from its own end, so that both ends are met exactly.
+        Tensor::from_fn(&[steps], |i| {
+            let (i, left) = (i[0], steps - 1 - i[0]);
+            E::from_f64(if i <= left { start + step * i as f64 } else { end - step * left as f64 })
+        })
     }
 
     /// Uniform random numbers in [0, 1). `torch.rand`.

@@ -4,6 +4,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use downhill_tensor::{Float, Tensor};
 
+use crate::engine::is_recorded;
 use crate::var::Var;
 
 impl<T: Float> Var<T> {
@@ -74,6 +75,14 @@ impl<T: Float> Var<T> {
         Var::record("div_scalar", [self], self.value() / c, || move |d| [Some(d.grad / c)])
     }
 
+    /// `c / a` for a constant `c`; the gradient is `-g · (c / a) / a`.
+    fn divides_constant(&self, c: T) -> Var<T> {
+        Var::record("rdiv_scalar", [self], self.value().map(|x| c / x), || {
+            let a = self.save();
+            move |d| [Some(-(d.grad * d.out / a.var()))]
+        })
+    }
+
     /// The larger of corresponding elements; where they are equal both get half of the gradient. `torch.maximum`.
     ///
     /// # Panics
@@ -123,7 +132,8 @@ impl<T: Float> Var<T> {
     }
 }
 
-/// An operator for all combinations of handles by value and by reference, and for a scalar on the right.
+/// An operator for all combinations of handles by value and by reference, and for a scalar on the right. Where nothing
+/// is recorded, as in an ordinary backward pass, a handle given by value gives its memory to the result.
 macro_rules! operator {
     ($trait:ident, $op:ident, $method:ident, |$x:ident, $c:ident| $scalar:expr) => {
         impl<T: Float> $trait<&Var<T>> for &Var<T> {
@@ -144,14 +154,24 @@ macro_rules! operator {
             type Output = Var<T>;
             #[track_caller]
             fn $op(self, rhs: &Var<T>) -> Var<T> {
-                (&self).$method(rhs)
+                if is_recorded([&self, rhs]) {
+                    return (&self).$method(rhs);
+                }
+                Var::new($trait::$op(self.into_value(), &rhs.value()))
             }
         }
         impl<T: Float> $trait<Var<T>> for Var<T> {
             type Output = Var<T>;
             #[track_caller]
             fn $op(self, rhs: Var<T>) -> Var<T> {
-                (&self).$method(&rhs)
+                $trait::$op(self, &rhs)
+            }
+        }
+        impl<T: Float> $trait<Tensor<T>> for Var<T> {
+            type Output = Var<T>;
+            #[track_caller]
+            fn $op(self, rhs: Tensor<T>) -> Var<T> {
+                $trait::$op(self, &Var::new(rhs))
             }
         }
         impl<T: Float> $trait<Tensor<T>> for &Var<T> {
@@ -171,8 +191,11 @@ macro_rules! operator {
         impl<T: Float> $trait<T> for Var<T> {
             type Output = Var<T>;
             fn $op(self, $c: T) -> Var<T> {
-                let $x = &self;
-                $scalar
+                if is_recorded([&self]) {
+                    let $x = &self;
+                    return $scalar;
+                }
+                Var::new($trait::$op(self.into_value(), $c))
             }
         }
     };
@@ -193,48 +216,33 @@ impl<T: Float> Neg for &Var<T> {
 impl<T: Float> Neg for Var<T> {
     type Output = Var<T>;
     fn neg(self) -> Var<T> {
-        -&self
+        if is_recorded([&self]) { -&self } else { Var::new(-self.into_value()) }
     }
 }
 
 /// A scalar on the left, which Rust wants spelled out for every type.
 macro_rules! scalar_on_the_left {
+    ($t:ty: $($trait:ident $op:ident |$x:ident, $c:ident| $result:expr;)*) => {$(
+        impl $trait<&Var<$t>> for $t {
+            type Output = Var<$t>;
+            fn $op(self, $x: &Var<$t>) -> Var<$t> {
+                let $c = self;
+                $result
+            }
+        }
+        impl $trait<Var<$t>> for $t {
+            type Output = Var<$t>;
+            fn $op(self, rhs: Var<$t>) -> Var<$t> {
+                $trait::$op(self, &rhs)
+            }
+        }
+    )*};
     ($($t:ty),*) => {$(
-        impl Add<&Var<$t>> for $t {
-            type Output = Var<$t>;
-            fn add(self, rhs: &Var<$t>) -> Var<$t> {
-                rhs.plus_constant(self)
-            }
-        }
-        impl Sub<&Var<$t>> for $t {
-            type Output = Var<$t>;
-            fn sub(self, rhs: &Var<$t>) -> Var<$t> {
-                rhs.rsub(self)
-            }
-        }
-        impl Mul<&Var<$t>> for $t {
-            type Output = Var<$t>;
-            fn mul(self, rhs: &Var<$t>) -> Var<$t> {
-                rhs.times_constant(self)
-            }
-        }
-        impl Add<Var<$t>> for $t {
-            type Output = Var<$t>;
-            fn add(self, rhs: Var<$t>) -> Var<$t> {
-                rhs.plus_constant(self)
-            }
-        }
-        impl Sub<Var<$t>> for $t {
-            type Output = Var<$t>;
-            fn sub(self, rhs: Var<$t>) -> Var<$t> {
-                rhs.rsub(self)
-            }
-        }
-        impl Mul<Var<$t>> for $t {
-            type Output = Var<$t>;
-            fn mul(self, rhs: Var<$t>) -> Var<$t> {
-                rhs.times_constant(self)
-            }
+        scalar_on_the_left! { $t:
+            Add add |x, c| x.plus_constant(c);
+            Sub sub |x, c| x.rsub(c);
+            Mul mul |x, c| x.times_constant(c);
+            Div div |x, c| x.divides_constant(c);
         }
     )*};
 }

@@ -3,16 +3,21 @@
 //! In the comments `g` is the gradient with respect to the operation's result.
 
 mod arith;
+mod extrema;
 mod join;
 mod matmul;
 mod reduce;
+mod scan;
 mod select;
+mod softmax;
+mod stats;
 mod unary;
 mod view;
 
 pub use join::{cat, stack};
 pub use matmul::linear;
 pub use select::where_;
+pub use softmax::{sigmoid_cross_entropy, softmax_cross_entropy};
 
 use downhill_tensor::Float;
 

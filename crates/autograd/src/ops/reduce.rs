@@ -65,7 +65,7 @@ impl<T: Float> Var<T> {
 
     /// The result of a reduction of `shape` that kept `axes`, without them.
     #[track_caller]
-    fn without(&self, axes: &Axes, shape: &[usize]) -> Var<T> {
+    pub(super) fn without(&self, axes: &Axes, shape: &[usize]) -> Var<T> {
         self.reshape(&signed(&axes.reduced_shape(shape)))
     }
 }

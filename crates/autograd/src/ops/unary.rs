@@ -3,6 +3,7 @@
 //! A derivative is written once, for anything that can calculate: on floats it becomes the body of one fused loop over
 //! gradient and saved value, on variables a piece of graph that can be differentiated again.
 
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use downhill_tensor::{Float, Tensor};
@@ -20,11 +21,16 @@ trait Calculus:
     fn scaled(self, c: f64) -> Self;
     fn sin(self) -> Self;
     fn cos(self) -> Self;
+    fn exp(self) -> Self;
+    fn erf(self) -> Self;
+    fn sigmoid(self) -> Self;
     fn powf(self, exponent: f64) -> Self;
     /// -1, 0 or 1. A constant: its own derivative is zero wherever it exists.
     fn sign(self) -> Self;
     /// `self` where `at` is positive, zero elsewhere.
     fn where_positive(self, at: &Self) -> Self;
+    /// `self` where `at` is positive, `other` elsewhere.
+    fn where_positive_else(self, at: &Self, other: Self) -> Self;
     /// `self` where `at` lies between the bounds or on them, zero elsewhere.
     fn where_between(self, at: &Self, low: f64, high: f64) -> Self;
 }
@@ -98,6 +104,23 @@ unary! {
     sigmoid saves Output: |g, y| g * y.clone() * y.complement(1.0);
     /// `max(x, 0)` for each element; the gradient at zero is zero.
     relu saves Output: |g, y| g.where_positive(&y);
+    /// The error function of each element.
+    erf saves Input: |g, x| g * (-(x.clone() * x)).exp().scaled(FRAC_2_SQRT_PI);
+    /// `x · Φ(x)` for each element, with the normal distribution `Φ(x) = (1 + erf(x / √2)) / 2`; the gradient is
+    /// `g · (Φ(x) + x · Φ'(x))`. PyTorch's exact `gelu`, not the one by tanh.
+    gelu saves Input: |g, x| {
+        let below = (-x.clone().scaled(FRAC_1_SQRT_2).erf()).complement(1.0).scaled(0.5);
+        let density = (x.clone() * x.clone()).scaled(-0.5).exp().scaled(0.5 * FRAC_1_SQRT_2 * FRAC_2_SQRT_PI);
+        g * (below + x * density)
+    };
+    /// `x · sigmoid(x)` for each element, also called swish; the gradient is `g · s · (1 + x · (1 - s))` with
+    /// `s = sigmoid(x)`.
+    silu saves Input: |g, x| {
+        let s = x.clone().sigmoid();
+        g * s.clone() * (-(x * s.complement(1.0))).complement(1.0)
+    };
+    /// `ln(1 + exp(x))` for each element, without overflow.
+    softplus saves Input: |g, x| g * x.sigmoid();
 }
 
 impl<T: Float> Var<T> {
@@ -115,6 +138,21 @@ impl<T: Float> Var<T> {
             }
         }
         self.unary("powf", self.value().powf(exponent), Saves::Input, Derivative(exponent.to_f64()))
+    }
+
+    /// Each element where it is positive, `negative_slope` times it where it is not; the gradient likewise.
+    pub fn leaky_relu(&self, negative_slope: T) -> Var<T> {
+        #[derive(Clone, Copy)]
+        struct Derivative(f64);
+        impl Formula for Derivative {
+            #[inline(always)]
+            fn gradient<C: Calculus>(&self, g: C, x: C) -> C {
+                let sloped = g.clone().scaled(self.0);
+                g.where_positive_else(&x, sloped)
+            }
+        }
+        let value = self.value().leaky_relu(negative_slope);
+        self.unary("leaky_relu", value, Saves::Input, Derivative(negative_slope.to_f64()))
     }
 
     /// Each element limited to `[min, max]`; the gradient passes on the bounds and between them.
@@ -177,6 +215,18 @@ impl<T: Float> Calculus for Number<T> {
         Number(self.0.cos())
     }
     #[inline(always)]
+    fn exp(self) -> Self {
+        Number(self.0.exp())
+    }
+    #[inline(always)]
+    fn erf(self) -> Self {
+        Number(self.0.erf())
+    }
+    #[inline(always)]
+    fn sigmoid(self) -> Self {
+        Number(self.0.sigmoid())
+    }
+    #[inline(always)]
     fn powf(self, exponent: f64) -> Self {
         Number(self.0.powf(T::from_f64(exponent)))
     }
@@ -187,6 +237,10 @@ impl<T: Float> Calculus for Number<T> {
     #[inline(always)]
     fn where_positive(self, at: &Self) -> Self {
         Number(if at.0 > T::default() { self.0 } else { T::default() })
+    }
+    #[inline(always)]
+    fn where_positive_else(self, at: &Self, other: Self) -> Self {
+        if at.0 > T::default() { self } else { other }
     }
     #[inline(always)]
     fn where_between(self, at: &Self, low: f64, high: f64) -> Self {
@@ -207,6 +261,15 @@ impl<T: Float> Calculus for Var<T> {
     fn cos(self) -> Self {
         Var::cos(&self)
     }
+    fn exp(self) -> Self {
+        Var::exp(&self)
+    }
+    fn erf(self) -> Self {
+        Var::erf(&self)
+    }
+    fn sigmoid(self) -> Self {
+        Var::sigmoid(&self)
+    }
     fn powf(self, exponent: f64) -> Self {
         Var::powf(&self, T::from_f64(exponent))
     }
@@ -215,6 +278,9 @@ impl<T: Float> Calculus for Var<T> {
     }
     fn where_positive(self, at: &Self) -> Self {
         crate::ops::where_(&at.value().gt(T::default()), self, T::default())
+    }
+    fn where_positive_else(self, at: &Self, other: Self) -> Self {
+        crate::ops::where_(&at.value().gt(T::default()), self, other)
     }
     fn where_between(self, at: &Self, low: f64, high: f64) -> Self {
         let (low, high) = (T::from_f64(low), T::from_f64(high));

@@ -24,6 +24,7 @@ properties! {
     mul_scalar checks "mul_scalar": one_with(0, any_value(), |_| -2.0..2.0), |x, c| &x[0] * *c;
     scalar_mul checks "mul_scalar": one_with(0, any_value(), |_| -2.0..2.0), |x, c| *c * &x[0];
     div_scalar checks "div_scalar": one_with(0, any_value(), |_| off_zero()), |x, c| &x[0] / *c;
+    scalar_div checks "rdiv_scalar": one_with(0, off_zero(), |_| -2.0..2.0), |x, c| *c / &x[0];
     maximum checks "maximum": two(near_integers(0.0), near_integers(0.5)), |x, ()| x[0].maximum(&x[1]);
     minimum checks "minimum": two(near_integers(0.0), near_integers(0.5)), |x, ()| x[0].minimum(&x[1]);
     maximum_of_scalar checks "maximum": one(near_integers(0.5)), |x, ()| x[0].maximum(1.0);

@@ -1,0 +1,90 @@
+//! `cargo run --release -p downhill-benches --bin timings -- --case NAME --threads N`: one JSON object a line.
+//!
+//! Several cases are run in turn, round after round, so that a machine that changes its speed changes it for all.
+#![forbid(unsafe_code)]
+
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use downhill_benches::cases::{NAMES, Work, case};
+
+/// Times cases of downhill and of its peers, and prints a JSON object for each:
+/// {"case", "unit": "ms", "median", "min", "runs"}.
+#[derive(Parser)]
+struct Options {
+    /// What to time; may be given several times.
+    #[arg(long, required = true, help = format!("What to time: {NAMES}. May be given several times"))]
+    case: Vec<String>,
+    /// On how many threads.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: u16,
+    /// How long to repeat each case.
+    #[arg(long, default_value_t = 1.0)]
+    seconds: f64,
+}
+
+fn main() -> Result<ExitCode> {
+    let options = Options::parse();
+    let threads = usize::from(options.threads);
+    // matrixmultiply reads its number of threads from the environment, which a process cannot safely change in itself.
+    const VARIABLE: &str = "MATMUL_NUM_THREADS";
+    if std::env::var(VARIABLE).ok() != Some(threads.to_string()) {
+        let mut again = Command::new(std::env::current_exe().context("finding this program")?);
+        let status = again.args(std::env::args_os().skip(1)).env(VARIABLE, threads.to_string()).status()?;
+        return Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("starting threads")?;
+    let mut timers = options.case.iter().map(|name| Timer::new(name, threads)).collect::<Result<Vec<_>>>()?;
+    let budget = Duration::from_secs_f64(options.seconds.max(0.0)) * timers.len() as u32;
+    let start = Instant::now();
+    while timers[0].samples.len() < 5 || start.elapsed() < budget {
+        timers.iter_mut().for_each(Timer::round);
+    }
+    timers.iter_mut().for_each(Timer::print);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One case and its measurements.
+struct Timer {
+    name: String,
+    work: Work,
+    /// How often the work is done between two looks at the clock.
+    repeat: u32,
+    /// Milliseconds.
+    samples: Vec<f64>,
+}
+
+impl Timer {
+    fn new(name: &str, threads: usize) -> Result<Self> {
+        let mut timer =
+            Timer { name: name.to_string(), work: case(name, threads)?, repeat: 1, samples: Vec::new() };
+        // Warm up, and find how much work takes a millisecond or more.
+        while timer.milliseconds() * f64::from(timer.repeat) < 1.0 {
+            timer.repeat *= 2;
+        }
+        Ok(timer)
+    }
+
+    /// The time that the work takes once.
+    fn milliseconds(&mut self) -> f64 {
+        let start = Instant::now();
+        (0..self.repeat).for_each(|_| (self.work)());
+        start.elapsed().as_secs_f64() * 1e3 / f64::from(self.repeat)
+    }
+
+    fn round(&mut self) {
+        let sample = self.milliseconds();
+        self.samples.push(sample);
+    }
+
+    fn print(&mut self) {
+        self.samples.sort_by(f64::total_cmp);
+        let (median, min) = (self.samples[self.samples.len() / 2], self.samples[0]);
+        let line = serde_json::json!({
+            "case": self.name, "unit": "ms", "median": median, "min": min, "runs": self.samples.len(),
+        });
+        println!("{line}");
+    }
+}

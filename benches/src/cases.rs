@@ -1,0 +1,69 @@
+//! The cases: work that can be repeated, made from a name.
+
+use anyhow::{Context, Result, bail, ensure};
+use downhill::tensor::{Rng, Tensor};
+
+use crate::peers;
+
+/// A piece of work, ready to be repeated.
+pub type Work = Box<dyn FnMut()>;
+
+/// All names that [`case`] understands, for messages.
+pub const NAMES: &str =
+    "gemm_MxKxN, gemm_gemmcrate_MxKxN, gemm_matrixmultiply_MxKxN, add_N, exp_N, sum_N, memcpy_N, fma_N";
+
+/// The work called `name`, for `threads` threads.
+///
+/// # Errors
+/// If there is no such case.
+pub fn case(name: &str, threads: usize) -> Result<Work> {
+    let (kind, size) = name.rsplit_once('_').with_context(|| unknown(name))?;
+    if kind.starts_with("gemm") {
+        let sizes: Vec<usize> =
+            size.split('x').map(str::parse).collect::<Result<_, _>>().with_context(|| unknown(name))?;
+        let [m, k, n] = sizes[..] else { bail!(unknown(name)) };
+        ensure!(m * k * n > 0, "{name}: sizes must be positive");
+        return matrix_product(kind, [m, k, n], threads).with_context(|| unknown(name));
+    }
+    let n: usize = size.parse().with_context(|| unknown(name))?;
+    ensure!(n > 0, "{name}: the size must be positive");
+    elementwise(kind, n).with_context(|| unknown(name))
+}
+
+fn unknown(name: &str) -> String {
+    format!("unknown case {name}; there are {NAMES}")
+}
+
+fn matrix_product(kind: &str, [m, k, n]: [usize; 3], threads: usize) -> Option<Work> {
+    let rng = &mut Rng::new(0);
+    let (a, b) = (Tensor::<f32>::randn(&[m, k], rng), Tensor::<f32>::randn(&[k, n], rng));
+    let (va, vb, mut c) = (a.to_vec(), b.to_vec(), vec![0.0; m * n]);
+    Some(match kind {
+        "gemm" => Box::new(move || drop(std::hint::black_box(a.matmul(&b)))),
+        "gemm_gemmcrate" => Box::new(move || peers::gemm_crate(m, k, n, &va, &vb, &mut c, threads)),
+        "gemm_matrixmultiply" => Box::new(move || peers::matrixmultiply(m, k, n, &va, &vb, &mut c)),
+        _ => return None,
+    })
+}
+
+fn elementwise(kind: &str, n: usize) -> Option<Work> {
+    let rng = &mut Rng::new(0);
+    let x = Tensor::<f32>::uniform(&[n], -10.0, 10.0, rng);
+    Some(match kind {
+        "add" => {
+            let y = x.map(|x| x + 1.0);
+            Box::new(move || drop(std::hint::black_box(&x + &y)))
+        }
+        "exp" => Box::new(move || drop(std::hint::black_box(x.exp()))),
+        "sum" => Box::new(move || drop(std::hint::black_box(x.sum(..)))),
+        "memcpy" => {
+            let (from, mut to) = (x.to_vec(), vec![0.0; n]);
+            Box::new(move || std::hint::black_box(&mut to).copy_from_slice(std::hint::black_box(&from)))
+        }
+        // The processor's peak: n fused multiply-adds on a core, with nothing to wait for.
+        "fma" => Box::new(move || {
+            std::hint::black_box(downhill::tensor::testing::fused_multiply_adds(n));
+        }),
+        _ => return None,
+    })
+}

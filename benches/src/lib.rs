@@ -1,0 +1,5 @@
+//! Timings: the cases of the program `timings` and of the criterion benches, and the peers that do the same work.
+#![deny(unsafe_code)]
+
+pub mod cases;
+mod peers;

@@ -1,0 +1,85 @@
+//! Elementwise functions of any number of tensors in one pass.
+
+use crate::element::Element;
+use crate::kernels::buffer::Buffer;
+use crate::layout::Layout;
+use crate::nest::Nest;
+use crate::tensor::Tensor;
+
+/// Elements that are computed at a time. What an operand repeats or scatters is laid out in a block of its own first,
+/// so that the loop itself reads nothing but contiguous rows, whichever operands are broadcast.
+const BLOCK: usize = 64;
+
+impl<E: Element> Tensor<E> {
+    /// `f` of corresponding elements of all `operands`, each broadcast to the shape of the first, in one pass: a
+    /// formula of several tensors without a temporary one for every step. `op` names the operation in the message.
+    ///
+    /// # Panics
+    /// If an operand does not broadcast to the shape of the first.
+    ///
+    /// ```
+    /// # use downhill_tensor::Tensor;
+    /// let x = Tensor::from([[1.0, 2.0], [3.0, 4.0_f32]]);
+    /// let (mean, scale) = (Tensor::from([2.0, 3.0]), Tensor::scalar(10.0));
+    /// let y = Tensor::fuse("standardize", [&x, &mean, &scale], |[x, mean, scale]| (x - mean) * scale);
+    /// assert_eq!(y.to_vec(), [-10.0, -10.0, 10.0, 10.0]);
+    /// ```
+    #[track_caller]
+    pub fn fuse<const N: usize>(
+        op: &str,
+        operands: [&Tensor<E>; N],
+        f: impl Fn([E; N]) -> E + Sync,
+    ) -> Tensor<E> {
+        const { assert!(N > 0, "there is no shape without an operand") };
+        let shape = operands[0].layout.shape;
+        let layouts = operands.map(|t| match t.layout.broadcast_to(&shape) {
+            Some(layout) => layout,
+            None => panic!("{op}: rhs does not broadcast to lhs: lhs {shape:?}, rhs {:?}", t.shape()),
+        });
+        let first = operands[0].layout;
+        let layout = if first.is_dense() { first.dense_like() } else { Layout::contiguous(shape) };
+        let mut out = Buffer::stale(layout.len());
+        let nest = Nest::new(&layout, std::array::from_fn(|k| &layouts[k]));
+        let data = operands.map(|t| &t.storage[..]);
+        nest.for_each(
+            &mut out,
+            #[inline(always)]
+            |out, at| run(out, data, at, nest.steps, &f),
+        );
+        Tensor::from_buffer(out, layout)
+    }
+}
+
+/// One run of output.
+#[inline(always)]
+fn run<E: Element, const N: usize>(
+    out: &mut [E],
+    data: [&[E]; N],
+    at: [usize; N],
+    steps: [usize; N],
+    f: &impl Fn([E; N]) -> E,
+) {
+    let mut blocks = [[E::default(); BLOCK]; N];
+    for k in 0..N {
+        if steps[k] == 0 {
+            blocks[k][..out.len().min(BLOCK)].fill(data[k][at[k]]);
+        }
+    }
+    for (number, out) in out.chunks_mut(BLOCK).enumerate() {
+        let len = out.len();
+        let start = number * BLOCK;
+        for k in 0..N {
+            if steps[k] > 1 {
+                for (i, x) in blocks[k][..len].iter_mut().enumerate() {
+                    *x = data[k][at[k] + (start + i) * steps[k]];
+                }
+            }
+        }
+        let rows: [&[E]; N] = std::array::from_fn(|k| {
+            if steps[k] == 1 { &data[k][at[k] + start..][..len] } else { &blocks[k][..len] }
+        });
+        for (i, out) in out.iter_mut().enumerate() {
+            *out = f(rows.map(|row| row[i]));
+        }
+    }
+}
