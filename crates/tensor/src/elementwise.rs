@@ -24,7 +24,7 @@ impl<E: Element> Tensor<E> {
         let mut out = Buffer::stale(layout.len());
         let nest = Nest::new(&layout, [&self.layout]);
         let x = &self.storage[..];
-        nest.for_each(
+        nest.write(
             &mut out,
             #[inline(always)]
             |out, [at]| match nest.steps {
@@ -83,7 +83,7 @@ impl<E: Element> Tensor<E> {
         let mut out = Buffer::stale(layout.len());
         let nest = Nest::new(&layout, [&self.broadcast(&shape), &rhs.broadcast(&shape)]);
         let (a, b) = (&self.storage[..], &rhs.storage[..]);
-        nest.for_each(
+        nest.write(
             &mut out,
             #[inline(always)]
             |out, [at, bt]| match nest.steps {
@@ -201,7 +201,7 @@ impl Tensor<bool> {
         let nest = Nest::new(&layout, [&self.broadcast(&shape), &a.broadcast(&shape), &b.broadcast(&shape)]);
         let (c, a, b) = (&self.storage[..], &a.storage[..], &b.storage[..]);
         let [sc, sa, sb] = nest.steps;
-        nest.for_each(
+        nest.write(
             &mut out,
             #[inline(always)]
             |out, [ct, at, bt]| {

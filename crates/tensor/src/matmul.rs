@@ -2,7 +2,7 @@
 
 use crate::element::Float;
 use crate::kernels::buffer::Buffer;
-use crate::kernels::gemm::Mat;
+use crate::kernels::gemm::{Epilogue, Mat};
 use crate::layout::{Dims, Layout, broadcast_shape};
 use crate::tensor::Tensor;
 
@@ -44,25 +44,16 @@ impl<E: Float> Tensor<E> {
         let shape = batch.insert(batch.len(), m).insert(batch.len() + 1, n);
         shape.count("matmul", size_of::<E>());
         let mut out = Buffer::stale(shape.iter().product());
-
-        let matrix = |layout: &Layout, [rows, cols]: [usize; 2], batch: usize| {
-            let shape = shape_with(&layout.shape, rank, &shape, rows, cols);
-            let layout = layout.broadcast_to(&shape).expect("batch axes broadcast");
-            (layout.offset + offset_of(&layout, batch), layout.strides[rank - 2], layout.strides[rank - 1])
-        };
-        if m * n > 0 {
+        // One matrix on the right serves all rows of the left, whichever batch they are in.
+        let rows: usize = a.shape[..a.rank() - 1].iter().product();
+        let merged = if b.rank() == 2 { a.reshape(&Dims::new(&[rows, k])) } else { None };
+        if let Some(a) = merged {
+            E::gemm(self.matrix(&a), rhs.matrix(&b), &mut out, false, Epilogue::default());
+        } else if m * n > 0 {
+            let (a, b) = (with_batch(&a, &batch), with_batch(&b, &batch));
             for (i, c) in out.chunks_exact_mut(m * n).enumerate() {
-                let (a_at, a_rows, a_cols) = matrix(&a, [m, k], i);
-                let (b_at, b_rows, b_cols) = matrix(&b, [k, n], i);
-                let at = |data, at: usize, rows, cols, row_stride, col_stride| {
-                    let data: &[E] = data;
-                    Mat { data: &data[at.min(data.len())..], rows, cols, row_stride, col_stride }
-                };
-                E::gemm(
-                    at(&self.storage, a_at, m, k, a_rows, a_cols),
-                    at(&rhs.storage, b_at, k, n, b_rows, b_cols),
-                    c,
-                );
+                let (a, b) = (self.matrix(&nth(&a, i)), rhs.matrix(&nth(&b, i)));
+                E::gemm(a, b, c, false, Epilogue::default());
             }
         }
         let mut layout = Layout::contiguous(shape);
@@ -74,27 +65,129 @@ impl<E: Float> Tensor<E> {
         }
         Tensor::from_buffer(out, layout)
     }
+
+    /// `self · weightᵀ + bias`, a linear layer in one pass. `torch.nn.functional.linear`.
+    ///
+    /// # Shapes
+    /// `self [.., in]`, `weight [out, in]`, `bias [out] -> [.., out]`.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    ///
+    /// ```
+    /// # use downhill_tensor::Tensor;
+    /// let x = Tensor::from([[1.0, 2.0_f32]]);
+    /// let (w, b) = (Tensor::from([[3.0, 4.0], [5.0, 6.0]]), Tensor::from([0.5, -20.0]));
+    /// assert_eq!(x.linear(&w, Some(&b)).to_vec(), [11.5, -3.0]);
+    /// assert_eq!(x.linear_relu(&w, Some(&b)).to_vec(), [11.5, 0.0]);
+    /// ```
+    #[track_caller]
+    pub fn linear(&self, weight: &Tensor<E>, bias: Option<&Tensor<E>>) -> Tensor<E> {
+        self.linear_with(weight, bias, false)
+    }
+
+    /// `max(self · weightᵀ + bias, 0)`: [`linear`](Self::linear) and ReLU in one pass.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    #[track_caller]
+    pub fn linear_relu(&self, weight: &Tensor<E>, bias: Option<&Tensor<E>>) -> Tensor<E> {
+        self.linear_with(weight, bias, true)
+    }
+
+    #[track_caller]
+    fn linear_with(&self, weight: &Tensor<E>, bias: Option<&Tensor<E>>, relu: bool) -> Tensor<E> {
+        let fits = weight.rank() == 2 && self.shape().last() == Some(&weight.shape()[1]);
+        assert!(
+            fits,
+            "linear: inner dimensions differ: input {:?}, weight {:?}",
+            self.shape(),
+            weight.shape()
+        );
+        let (n, k) = (weight.shape()[0], weight.shape()[1]);
+        let bias = bias.map(|bias| {
+            assert!(
+                *bias.shape() == [n],
+                "linear: shapes differ: weight {:?}, bias {:?}",
+                weight.shape(),
+                bias.shape()
+            );
+            bias.contiguous()
+        });
+        let mut shape = self.layout.shape;
+        let rows: usize = shape[..shape.len() - 1].iter().product();
+        *shape.last_mut().expect("checked above") = n;
+        shape.count("linear", size_of::<E>());
+        let input = match self.layout.reshape(&Dims::new(&[rows, k])) {
+            Some(layout) => self.view_as(layout),
+            None => self.reshape(&[rows as isize, k as isize]),
+        };
+        let mut out = Buffer::stale(shape.iter().product());
+        let epilogue = Epilogue { bias: bias.as_ref().map(|bias| bias.dense_slice()), relu };
+        let weight = weight.t();
+        E::gemm(input.matrix(&input.layout), weight.matrix(&weight.layout), &mut out, false, epilogue);
+        Tensor::from_buffer(out, Layout::contiguous(shape))
+    }
+
+    /// `self += lhs · rhs` for matrices, without a matrix in between. `torch.Tensor.addmm_`.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    ///
+    /// ```
+    /// # use downhill_tensor::Tensor;
+    /// let mut gradient = Tensor::<f32>::ones(&[1, 1]);
+    /// gradient.addmm_(&Tensor::from([[2.0, 3.0]]), &Tensor::from([[4.0], [5.0]]));
+    /// assert_eq!(gradient.item(), 24.0);
+    /// ```
+    #[track_caller]
+    pub fn addmm_(&mut self, lhs: &Tensor<E>, rhs: &Tensor<E>) -> &mut Self {
+        let fits = lhs.rank() == 2
+            && rhs.rank() == 2
+            && lhs.shape()[1] == rhs.shape()[0]
+            && *self.shape() == [lhs.shape()[0], rhs.shape()[1]];
+        assert!(
+            fits,
+            "addmm_: shapes do not fit: self {:?}, lhs {:?}, rhs {:?}",
+            self.shape(),
+            lhs.shape(),
+            rhs.shape()
+        );
+        if !self.is_contiguous() {
+            *self = self.contiguous();
+        }
+        let (a, b) = (lhs.matrix(&lhs.layout), rhs.matrix(&rhs.layout));
+        E::gemm(a, b, self.dense_mut(), true, Epilogue::default());
+        self
+    }
+
+    /// This tensor's storage, seen as a matrix.
+    fn matrix(&self, layout: &Layout) -> Mat<'_, E> {
+        let ([rows, cols], [row_stride, col_stride]) = (last_two(&layout.shape), last_two(&layout.strides));
+        // The offset of an empty matrix may lie at the end of its storage.
+        Mat::new(&self.storage[layout.offset..], rows, cols, row_stride, col_stride)
+    }
 }
 
 fn last_two(shape: &[usize]) -> [usize; 2] {
     [shape[shape.len() - 2], shape[shape.len() - 1]]
 }
 
-/// The result's batch axes with an operand's own matrix axes.
-fn shape_with(own: &Dims, rank: usize, result: &Dims, rows: usize, cols: usize) -> Dims {
-    debug_assert_eq!(last_two(own), [rows, cols]);
-    let mut shape = *result;
-    shape[rank - 2] = rows;
-    shape[rank - 1] = cols;
-    shape
+/// A layout of matrices with its batch axes broadcast to `batch`.
+fn with_batch(layout: &Layout, batch: &Dims) -> Layout {
+    let [rows, cols] = last_two(&layout.shape);
+    let shape = batch.insert(batch.len(), rows).insert(batch.len() + 1, cols);
+    layout.broadcast_to(&shape).expect("the batch axes broadcast")
 }
 
-/// Where the matrix number `batch` starts, relative to the layout's offset.
-fn offset_of(layout: &Layout, mut batch: usize) -> usize {
-    let mut at = 0;
-    for i in (0..layout.rank() - 2).rev() {
-        at += batch % layout.shape[i] * layout.strides[i];
-        batch /= layout.shape[i];
+/// The matrix number `i` of a batch.
+fn nth(layout: &Layout, mut i: usize) -> Layout {
+    let mut matrix = *layout;
+    while matrix.rank() > 2 {
+        // The last batch axis counts fastest.
+        let axis = matrix.rank() - 3;
+        matrix = matrix.select(axis, i % layout.shape[axis]);
+        i /= layout.shape[axis];
     }
-    at
+    matrix
 }

@@ -7,7 +7,9 @@
 
 use rayon::prelude::*;
 
+use crate::element::Element;
 use crate::kernels::isa::simd;
+use crate::kernels::stream::{self, STREAM_FROM};
 use crate::layout::{Dims, Layout};
 
 /// Elements of output that one task computes; smaller results stay on the calling thread. Splitting by a constant
@@ -133,12 +135,33 @@ impl<const N: usize> Nest<N> {
 
     /// Calls `body` for pieces of `out` (at most one run long) with the operands' starts, in parallel where there
     /// is enough to do. `body` is compiled for the best instruction set.
-    pub(crate) fn for_each<O: Send>(&self, out: &mut [O], body: impl Fn(&mut [O], [usize; N]) + Sync) {
+    pub(crate) fn for_each<O: Element>(&self, out: &mut [O], body: impl Fn(&mut [O], [usize; N]) + Sync) {
         self.for_each_task(TASK, out, body);
     }
 
+    /// [`for_each`](Self::for_each) for a `body` that writes all of a piece and reads nothing of it: large results go
+    /// past the caches.
+    pub(crate) fn write<O: Element>(&self, out: &mut [O], body: impl Fn(&mut [O], [usize; N]) + Sync) {
+        let streams = size_of_val(out) >= STREAM_FROM && self.run >= TASK;
+        if !streams {
+            return self.for_each(out, body);
+        }
+        for (number, run) in out.chunks_mut(self.run).enumerate() {
+            let starts = self.start(number);
+            run.par_chunks_mut(TASK).enumerate().for_each(|(i, piece)| {
+                stream::fill(piece, |block, at| {
+                    let at = self.along(starts, i * TASK + at);
+                    simd(
+                        #[inline(always)]
+                        || body(block, at),
+                    );
+                });
+            });
+        }
+    }
+
     /// [`for_each`](Self::for_each) with `task` elements of output to a task.
-    pub(crate) fn for_each_task<O: Send>(
+    pub(crate) fn for_each_task<O: Element>(
         &self,
         task: usize,
         out: &mut [O],
@@ -151,7 +174,7 @@ impl<const N: usize> Nest<N> {
             for (number, run) in out.chunks_mut(self.run).enumerate() {
                 let starts = self.start(number);
                 let piece = |(i, piece): (usize, &mut [O])| {
-                    let at = std::array::from_fn(|k| starts[k] + i * task * self.steps[k]);
+                    let at = self.along(starts, i * task);
                     simd(
                         #[inline(always)]
                         || body(piece, at),
@@ -182,5 +205,10 @@ impl<const N: usize> Nest<N> {
                 out.par_chunks_mut(runs * self.run).enumerate().for_each(several);
             }
         }
+    }
+
+    /// The operands' positions `count` elements after those at the start of a run.
+    fn along(&self, starts: [usize; N], count: usize) -> [usize; N] {
+        std::array::from_fn(|k| starts[k] + count * self.steps[k])
     }
 }

@@ -139,20 +139,5 @@ pub fn bits_hash<E: Element>(tensor: &Tensor<E>) -> u64 {
 /// The work of `count` fused multiply-adds that wait for nothing, on one thread: what a processor can do at most. The
 /// result means nothing.
 pub fn fused_multiply_adds(count: usize) -> f32 {
-    // Twelve accumulators of the widest vector hide the latency of two units.
-    let mut lanes = [[1.0_f32; 16]; 12];
-    let (a, b) = (std::hint::black_box(0.999), std::hint::black_box(0.001));
-    crate::kernels::isa::simd(
-        #[inline(always)]
-        || {
-            for _ in 0..count / (16 * 12) {
-                for lane in &mut lanes {
-                    for x in lane {
-                        *x = x.mul_add(a, b);
-                    }
-                }
-            }
-        },
-    );
-    lanes.as_flattened().iter().sum()
+    crate::kernels::gemm::fused_multiply_adds(count)
 }

@@ -4,6 +4,7 @@
 //! - [`isa`]: which instruction set this process uses, and how a plain loop is compiled for it,
 //! - [`gemm`]: matrix products,
 //! - [`math`], [`trig`]: elementary functions that vectorise,
+//! - [`stream`]: writing past the caches,
 //! - [`sum`]: sums along contiguous memory in an order that depends on their length alone.
 //!
 //! Kernels work on slices. They know nothing of tensors, broadcasting or axes; the modules above reduce every
@@ -13,6 +14,7 @@ pub(crate) mod buffer;
 pub(crate) mod gemm;
 pub(crate) mod isa;
 pub(crate) mod math;
+pub(crate) mod stream;
 pub(crate) mod sum;
 pub(crate) mod trig;
 

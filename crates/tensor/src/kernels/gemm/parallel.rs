@@ -1,0 +1,55 @@
+//! Which part of C is computed by whom.
+
+use super::block::{MANY_ROWS, NC, b_in_place, multiply, multiply_shared};
+use super::simd::Simd;
+use super::{Mat, Product};
+use rayon::prelude::*;
+
+/// Below this many multiply-adds, waking another thread costs more than it saves.
+pub(super) const SMALL: usize = 1 << 23;
+/// At least this many multiply-adds are worth a task of their own.
+const TASK: usize = 1 << 20;
+/// Enough tasks to keep many threads equally busy to the end.
+const MAX_TASKS: usize = 16;
+
+/// From this many rows on, a packed B is shared between threads.
+const SHARED_FROM: usize = 192;
+
+/// Computes all of C, on the threads of the current rayon pool if that is worth while.
+pub(super) fn run<S: Simd>(simd: S, p: Product<'_>) {
+    let (m, n) = (p.a.rows, p.b.cols);
+    let work = m.saturating_mul(n).saturating_mul(p.a.cols);
+    if work >= SMALL && m >= SHARED_FROM && !b_in_place(&p.b, m) {
+        return multiply_shared(simd, &p);
+    }
+    if work < SMALL || rayon::current_num_threads() == 1 {
+        // SAFETY: all of C, on this thread alone.
+        return unsafe { multiply(simd, &p, 0..m, 0..n) };
+    }
+    let (height, width) = task_shape(m, n, work, &p.b);
+    let across = n.div_ceil(width);
+    let (p, tasks) = (&p, m.div_ceil(height) * across);
+    (0..tasks).into_par_iter().with_max_len(1).for_each(|task| {
+        let (i, j) = (task / across * height, task % across * width);
+        // SAFETY: tasks are disjoint rectangles of C.
+        unsafe { multiply(simd, p, i..m.min(i + height), j..n.min(j + width)) };
+    });
+}
+
+/// Rows and columns of C in one task, by shape alone. Each task packs for itself what it does not
+/// read in place: so tasks that pack B are tall, to pack it few times over.
+fn task_shape(m: usize, n: usize, work: usize, b: &Mat<'_>) -> (usize, usize) {
+    let wanted = (work / TASK).clamp(1, MAX_TASKS);
+    let (down, across) = if m < MANY_ROWS {
+        // Few rows: what costs is to read B, so nobody reads what another reads.
+        (1, wanted.min(n.div_ceil(32)))
+    } else if b_in_place(b, m) {
+        let down = wanted.min(m.div_ceil(48));
+        (down, wanted.div_ceil(down).min(n.div_ceil(64)))
+    } else {
+        let across = wanted.min(n.div_ceil(NC));
+        (wanted.div_ceil(across).min(m.div_ceil(512)), across)
+    };
+    // Whole micro-tiles of any instruction set, but for the last row and column of tasks.
+    (m.div_ceil(down).next_multiple_of(12), n.div_ceil(across).next_multiple_of(32))
+}
