@@ -24,6 +24,8 @@ pub(crate) struct Options {
 
 /// Whether every row agreed.
 pub(crate) fn run(options: &Options) -> Result<bool> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    downhill::tensor::set_num_threads(cores)?;
     let wanted = |key: &str| options.section.is_empty() || options.section.iter().any(|s| s == key);
     let sections: Vec<_> = SECTIONS.iter().filter(|s| wanted(s.key)).collect();
 

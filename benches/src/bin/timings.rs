@@ -35,7 +35,7 @@ fn main() -> Result<ExitCode> {
         let status = again.args(std::env::args_os().skip(1)).env(VARIABLE, threads.to_string()).status()?;
         return Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("starting threads")?;
+    downhill::tensor::set_num_threads(threads)?;
     let mut timers = options.case.iter().map(|name| Timer::new(name, threads)).collect::<Result<Vec<_>>>()?;
     let budget = Duration::from_secs_f64(options.seconds.max(0.0)) * timers.len() as u32;
     let start = Instant::now();

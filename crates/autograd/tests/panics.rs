@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 
+use downhill_autograd::{BatchNormOptions, RunningStats, batch_norm, conv2d, conv2d_input, conv2d_weight, embedding};
 use downhill_autograd::{Var, cat, from_op, grad, linear, stack, where_};
-use downhill_tensor::Tensor;
+use downhill_tensor::{Conv2dOptions, Pool2dOptions, Tensor};
 
 thread_local! {
     /// The file and the message of this thread's last panic.
@@ -170,6 +171,11 @@ fn shapes_that_do_not_fit() {
         ("linear: ", &|| linear(&a, &b, None)),
         ("linear: ", &|| linear(&a, &ones(&[4, 3]), Some(&ones(&[3])))),
     ];
+    all_panic(&mistakes);
+}
+
+/// Each must panic with a message that starts as given, at the line of the call.
+fn all_panic(mistakes: &[(&str, &dyn Fn() -> Var<f64>)]) {
     let mut wrong = vec![];
     for (i, (prefix, mistake)) in mistakes.iter().enumerate() {
         match catch_unwind(AssertUnwindSafe(|| panic_of(mistake))) {
@@ -179,4 +185,47 @@ fn shapes_that_do_not_fit() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn layers_that_do_not_fit() {
+    let (a, x, w) = (ones(&[2, 3]), ones(&[2, 4, 5, 6]), ones(&[6, 4, 3, 3]));
+    let (index, stats) = (Tensor::from([[3_i64]]), RunningStats::new(4));
+    let (o, pool) = (Conv2dOptions::default(), Pool2dOptions::new(7));
+    let norm = BatchNormOptions::default();
+    let mistakes: [(&str, &dyn Fn() -> Var<f64>); 26] = [
+        ("index_select: ", &|| a.index_select(0, &[2])),
+        ("index_add_: ", &|| a.index_add(0, &[2], &ones(&[1, 3]))),
+        ("gather: ", &|| a.gather(1, &index)),
+        ("scatter_add_: ", &|| a.scatter_add(1, &index, &ones(&[1, 1]))),
+        ("embedding: index 3 is no row of weight [2, 3]", &|| embedding(&index, &a)),
+        ("embedding: expected a weight of two axes, got shape [2, 4, 5, 6]", &|| embedding(&index, &x)),
+        ("slice: ", &|| a.slice(0, 0, 3, 1)),
+        ("pad: ", &|| a.pad(&[1], 0.0)),
+        ("where_: ", &|| a.masked_fill(&Tensor::full(&[2], true), 0.0)),
+        ("split: ", &|| a.split(0, 0).remove(0)),
+        ("chunk: ", &|| a.chunk(0, 0).remove(0)),
+        ("roll: ", &|| a.roll(1, 2)),
+        ("flip: ", &|| a.flip(&[2])),
+        ("conv2d: ", &|| conv2d(&a, &w, None, &o)),
+        ("conv2d: ", &|| conv2d(&x, &w, Some(&a), &o)),
+        ("conv2d_input: ", &|| conv2d_input(&x, &w, [5, 6], &o)),
+        ("conv2d_weight: ", &|| conv2d_weight(&x, &x, [3, 3], &o)),
+        ("max_pool2d: ", &|| x.max_pool2d(&pool)),
+        ("avg_pool2d: ", &|| x.avg_pool2d(&pool)),
+        ("adaptive_avg_pool2d: ", &|| a.adaptive_avg_pool2d(1)),
+        ("adaptive_max_pool2d: ", &|| a.adaptive_max_pool2d(1)),
+        ("batch_norm: shapes differ: input [2, 3], running [4]", &|| batch_norm(&a, None, None, &stats, &norm).0),
+        ("batch_norm: one value a channel has no variance: input [1, 4]", &|| {
+            batch_norm(&ones(&[1, 4]), None, None, &stats, &norm).0
+        }),
+        ("batch_norm: shapes differ: input [2, 4, 5, 6], weight [2, 3]", &|| {
+            batch_norm(&x, Some(&a), None, &stats, &norm).0
+        }),
+        ("layer_norm: input [2, 3] does not end in [2]", &|| a.layer_norm(&[2], None, None, 1e-5)),
+        ("group_norm: 3 groups do not divide the channels: input [2, 4, 5, 6]", &|| {
+            x.group_norm(3, None, None, 1e-5)
+        }),
+    ];
+    all_panic(&mistakes);
 }

@@ -325,7 +325,8 @@ impl Geometry {
     fn position(&self, pixel: usize, tap: usize) -> Option<usize> {
         let along = |at: usize, k: usize, i: usize, len: usize| {
             let from = (at + self.padding[i]).checked_sub(k * self.dilation[i])?;
-            (from.is_multiple_of(self.stride[i]) && from / self.stride[i] < len).then_some(from / self.stride[i])
+            (from.is_multiple_of(self.stride[i]) && from / self.stride[i] < len)
+                .then_some(from / self.stride[i])
         };
         let y = along(pixel / self.w, tap / self.kw, 0, self.oh)?;
         let x = along(pixel % self.w, tap % self.kw, 1, self.ow)?;

@@ -32,10 +32,11 @@ impl<E: Element> Tensor<E> {
     ) -> Tensor<E> {
         const { assert!(N > 0, "there is no shape without an operand") };
         let shape = operands[0].layout.shape;
-        let layouts = operands.map(|t| match t.layout.broadcast_to(&shape) {
-            Some(layout) => layout,
-            None => panic!("{op}: rhs does not broadcast to lhs: lhs {shape:?}, rhs {:?}", t.shape()),
-        });
+        for t in operands {
+            let fits = t.layout.broadcast_to(&shape).is_some();
+            assert!(fits, "{op}: rhs does not broadcast to lhs: lhs {shape:?}, rhs {:?}", t.shape());
+        }
+        let layouts = operands.map(|t| t.layout.broadcast_to(&shape).expect("checked above"));
         let first = operands[0].layout;
         let layout = if first.is_dense() { first.dense_like() } else { Layout::contiguous(shape) };
         let mut out = Buffer::stale(layout.len());

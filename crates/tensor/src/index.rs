@@ -3,6 +3,7 @@
 //! Where several values are added at one position, they are added in the order of the index.
 
 use crate::element::{Element, Number};
+use crate::join::cat;
 use crate::kernels::buffer::Buffer;
 use crate::layout::{Layout, axis};
 use crate::nest::Nest;
@@ -104,6 +105,23 @@ impl<E: Element> Tensor<E> {
             out = out.index_select(dim, &backward);
         }
         out
+    }
+
+    /// A copy with the indices of axis `dim` moved on by `shift`, backward if that is negative; what leaves at one end
+    /// comes in at the other. `torch.roll`.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    ///
+    /// ```
+    /// # use downhill_tensor::Tensor;
+    /// assert_eq!(Tensor::<i64>::arange(5).roll(2, 0).to_vec(), [3, 4, 0, 1, 2]);
+    /// ```
+    #[track_caller]
+    pub fn roll(&self, shift: isize, dim: isize) -> Self {
+        let len = self.shape()[axis("roll", dim, self.rank())];
+        let first = len - shift.rem_euclid(len.max(1) as isize) as usize;
+        cat(&[self.narrow(dim, first, len - first), self.narrow(dim, 0, first)], dim)
     }
 }
 

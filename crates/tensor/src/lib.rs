@@ -30,6 +30,10 @@
 //! Work is split among threads in pieces whose size is a constant or follows from the shape, and no sum is ever split
 //! by the number of threads. The order of accumulation follows from shape and strides alone.
 //!
+//! It follows from neither the processor: kernels are compiled for AVX-512, for AVX2 and for the target's baseline, the
+//! best one is chosen when the program starts, and all give the same bits in `f32` (`powf` excepted, which is the
+//! platform's). The environment variable `DOWNHILL_ISA` (`avx512`, `avx2` or `portable`) forces one of them, for tests.
+//!
 //! # Errors
 //!
 //! A shape mistake is a bug of the caller: the method panics, naming the operation and both shapes, at the caller's
@@ -73,6 +77,7 @@ mod split;
 mod stats;
 mod tensor;
 pub mod testing;
+mod threads;
 mod unary;
 mod view;
 
@@ -85,3 +90,4 @@ pub use layout::{Dims, MAX_RANK};
 pub use pool::{Pool2dOptions, Windows2d};
 pub use rng::Rng;
 pub use tensor::Tensor;
+pub use threads::{ThreadsStarted, set_num_threads};

@@ -28,7 +28,8 @@ impl<E: Element> Tensor<E> {
             let at = self.rank() - 1 - i;
             starts[at] = pair[0];
             let longer = shape[at].checked_add(pair[0]).and_then(|d| d.checked_add(pair[1]));
-            shape[at] = longer.unwrap_or_else(|| panic!("pad: padding {padding:?} is too large"));
+            let Some(longer) = longer else { panic!("pad: padding {padding:?} is too large") };
+            shape[at] = longer;
         }
         let mut out = Tensor::full(&shape, value);
         out.write_region(self, |layout| {

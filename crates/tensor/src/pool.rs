@@ -103,9 +103,10 @@ impl Windows2d {
     #[track_caller]
     pub fn adaptive(op: &str, shape: &[usize], output: impl Into<Pair>) -> Self {
         let (input, output) = (image_size(op, shape), output.into().0);
+        let divides = (0..2).all(|i| input[i] > 0 || output[i] == 0);
+        assert!(divides, "{op}: no pixels for output {output:?}: input {shape:?}");
         let [rows, columns] = [0, 1].map(|i| {
             let (len, out) = (input[i], output[i]);
-            assert!(len > 0 || out == 0, "{op}: no pixels for output {output:?}: input {shape:?}");
             (0..out).map(|o| o * len / out..((o + 1) * len).div_ceil(out)).collect()
         });
         Windows2d { input, rows, columns }
@@ -231,7 +232,10 @@ impl<E: Float> Tensor<E> {
                 .for_each(max);
         }
         let order = [2, 3, 0, 1];
-        (Tensor::from_buffer(out, layout).permute(&order), Tensor::from_buffer(indices, layout).permute(&order))
+        (
+            Tensor::from_buffer(out, layout).permute(&order),
+            Tensor::from_buffer(indices, layout).permute(&order),
+        )
     }
 
     /// The derivative of [`window_max`](Self::window_max): this tensor, shaped like its result, added up at the pixels
@@ -250,7 +254,8 @@ impl<E: Float> Tensor<E> {
             indices.shape()
         );
         let (layout, width) = back.layout::<E>("window_max_backward", self.shape());
-        let (g, indices) = (self.permute(&[2, 3, 0, 1]).contiguous(), indices.permute(&[2, 3, 0, 1]).contiguous());
+        let (g, indices) =
+            (self.permute(&[2, 3, 0, 1]).contiguous(), indices.permute(&[2, 3, 0, 1]).contiguous());
         let (g, indices) = (g.dense_slice(), indices.dense_slice());
         let mut out = Buffer::stale(layout.len());
         if !out.is_empty() {

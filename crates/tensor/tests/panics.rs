@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
 use downhill_tensor::testing::{Tolerance, assert_close};
-use downhill_tensor::{Rng, Tensor, cat, stack};
+use downhill_tensor::{Conv2dOptions, Pool2dOptions, Rng, Tensor, Windows2d, cat, stack};
 
 struct Caught {
     message: String,
@@ -237,4 +237,80 @@ fn the_check_itself_sees_a_wrong_line() {
     let far = caught(|| t(&[2]).item()).unwrap();
     assert_eq!((far.file.as_str(), far.line), (file!(), line!() - 1));
     assert!(caught(|| 1).is_none());
+}
+
+#[test]
+fn indices_and_counting() {
+    let (x, index) = (t(&[2, 3]), Tensor::from([[0, 3_i64]]));
+    let mut y = x.clone();
+    panics! {
+        "gather: index 3 is outside of axis 1 of shape [2, 3]" <- x.gather(1, &index);
+        "gather: index -1 is outside of axis 0 of shape [2, 3]" <- x.gather(0, &Tensor::from([[-1_i64]]));
+        "gather: axis 2 is out of range for a tensor of 2 axes" <- x.gather(2, &index);
+        "gather: index exceeds the tensor off axis 1: tensor [2, 3], index [2]" <- x.gather(1, &Tensor::from([0, 1_i64]));
+        "gather: index exceeds the tensor off axis 1: tensor [2, 3], index [3, 1]"
+            <- x.gather(1, &Tensor::zeros(&[3, 1]));
+        "scatter_add_: index 3 is outside of axis 1 of shape [2, 3]"
+            <- y.scatter_add_(1, &index, &t(&[1, 2])).numel();
+        "scatter_add_: shapes differ: index [1, 2], source [2, 1]"
+            <- y.scatter_add_(1, &index, &t(&[2, 1])).numel();
+        "index_add_: index 2 is outside of axis 0 of shape [2, 3]" <- y.index_add_(0, &[2], &t(&[1, 3])).numel();
+        "index_add_: shapes differ: expected [1, 3], source [3]" <- y.index_add_(0, &[0], &t(&[3])).numel();
+        "masked_fill: shapes do not broadcast: lhs [2, 3], rhs [2]"
+            <- x.masked_fill(&t(&[2]).gt(0.0), 1.0);
+        "masked_fill_: rhs does not broadcast to lhs: lhs [2, 3], rhs [2]"
+            <- y.masked_fill_(&t(&[2]).gt(0.0), 1.0).numel();
+        "flip: axis 2 is out of range for a tensor of 2 axes" <- x.flip(&[2]);
+        "roll: axis -3 is out of range for a tensor of 2 axes" <- x.roll(1, -3);
+        "split: parts of no indices of axis 1 of shape [2, 3]" <- x.split(0, 1);
+        "split: axis 2 is out of range for a tensor of 2 axes" <- x.split(1, 2);
+        "chunk: no parts of axis 1 of shape [2, 3]" <- x.chunk(0, 1);
+        "pad: padding [1] for shape [2, 3]" <- x.pad(&[1], 0.0);
+        "pad: padding [0, 0, 0, 0, 0, 1] for shape [2, 3]" <- x.pad(&[0, 0, 0, 0, 0, 1], 0.0);
+        "pad: padding [18446744073709551615, 0] is too large" <- x.pad(&[usize::MAX, 0], 0.0);
+        "arange_step: no steps of 0 lead from 0 to 1" <- Tensor::arange_step(0_i64, 1, 0);
+        "arange_step: no steps of -0.5 lead from 0.0 to 1.0" <- Tensor::arange_step(0.0_f32, 1.0, -0.5);
+        "arange_step: no steps of 1.0 lead from 0.0 to inf" <- Tensor::arange_step(0.0_f32, f32::INFINITY, 1.0);
+    }
+}
+
+#[test]
+fn images() {
+    let (x, w) = (t(&[2, 4, 5, 6]), t(&[6, 4, 3, 3]));
+    let o = Conv2dOptions::default();
+    let pool = Pool2dOptions::new(2);
+    let windows = Windows2d::sliding("test", x.shape(), &pool);
+    panics! {
+        "conv2d: expected four axes each: input [2, 3], weight [6, 4, 3, 3]" <- t(&[2, 3]).conv2d(&w, None, &o);
+        "conv2d: channels do not fit 2 groups: input [2, 4, 5, 6], weight [6, 4, 3, 3]"
+            <- x.conv2d(&w, None, &o.groups(2));
+        "conv2d: channels do not fit 0 groups: input [2, 4, 5, 6], weight [6, 4, 3, 3]"
+            <- x.conv2d(&w, None, &o.groups(0));
+        "conv2d: stride and dilation must be positive, got [1, 0] and [1, 1]"
+            <- x.conv2d(&w, None, &o.stride([1, 0]));
+        "conv2d: the kernel does not fit the padded image: input [2, 4, 5, 6], weight [6, 4, 3, 3], padding [0, 0], \
+         dilation [3, 1]" <- x.conv2d(&w, None, &o.dilation([3, 1]));
+        "conv2d: the kernel does not fit the padded image: input [2, 4, 5, 6], weight [6, 4, 0, 3], padding [0, 0], \
+         dilation [1, 1]" <- x.conv2d(&t(&[6, 4, 0, 3]), None, &o);
+        "conv2d: shapes differ: weight [6, 4, 3, 3], bias [4]" <- x.conv2d(&w, Some(&t(&[4])), &o);
+        "conv2d_input: shapes differ: expected [2, 6, 3, 4], gradient [2, 6, 3, 3]"
+            <- t(&[2, 6, 3, 3]).conv2d_input(&w, [5, 6], &o);
+        "conv2d_weight: shapes differ: expected [2, 6, 3, 4], gradient [2, 6, 3, 3]"
+            <- x.conv2d_weight(&t(&[2, 6, 3, 3]), [3, 3], &o);
+        "max_pool2d: expected shape [n, c, h, w], got [2, 3]" <- t(&[2, 3]).max_pool2d(&pool);
+        "max_pool2d: no window fits: input [2, 4, 5, 6], kernel [6, 2], stride [6, 2], padding [0, 0]"
+            <- x.max_pool2d(&Pool2dOptions::new([6, 2]));
+        "avg_pool2d: no window fits: input [2, 4, 5, 6], kernel [3, 3], stride [3, 3], padding [2, 2]"
+            <- x.avg_pool2d(&Pool2dOptions::new(3).padding(2));
+        "avg_pool2d: no window fits: input [2, 4, 5, 6], kernel [2, 2], stride [0, 2], padding [0, 0]"
+            <- x.avg_pool2d(&pool.stride([0, 2]));
+        "max_pool2d: no window fits: input [1, 1, 0, 2], kernel [2, 2], stride [2, 2], padding [1, 1]"
+            <- t(&[1, 1, 0, 2]).max_pool2d(&pool.padding(1));
+        "adaptive_avg_pool2d: no pixels for output [1, 1]: input [1, 1, 0, 2]"
+            <- t(&[1, 1, 0, 2]).adaptive_avg_pool2d(1);
+        "window_sum: windows over images of [5, 6] for shape [2, 4, 6, 5]"
+            <- t(&[2, 4, 6, 5]).window_sum(&windows);
+        "normalize: rhs does not broadcast to lhs: lhs [2, 3], rhs [2]"
+            <- t(&[2, 3]).normalize(&t(&[2]), &t(&[]), &t(&[]), &t(&[]));
+    }
 }

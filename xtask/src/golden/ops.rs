@@ -1,5 +1,8 @@
 //! `ops.json`: single operations in f64, forward and backward.
 
+mod lanes;
+mod layers;
+
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -86,7 +89,8 @@ impl Case {
                 }
             }
         }
-        if !self.grads.is_empty() {
+        // What does not depend on its inputs has gradients of zero.
+        if loss.requires_grad() {
             loss.backward();
         }
         for name in &self.grads {
@@ -100,6 +104,12 @@ impl Case {
 
     /// The operation's results, or `None` if downhill has no such operation.
     fn apply(&self, inputs: &[Operand]) -> Result<Option<Vec<Operand>>> {
+        if let Some(outputs) = self.apply_layer(inputs)? {
+            return Ok(Some(outputs));
+        }
+        if let Some(outputs) = self.apply_lanes(inputs)? {
+            return Ok(Some(outputs));
+        }
         let float = |i: usize| match inputs.get(i) {
             Some(Operand::Float(var)) => Ok(var),
             Some(Operand::Integer(_)) => bail!("input {i} should hold floats"),

@@ -31,7 +31,12 @@ fn size(shape: &[usize]) -> [usize; 2] {
 /// assert_eq!(*y.shape(), [64, 4, 14, 14]);
 /// ```
 #[track_caller]
-pub fn conv2d<T: Float>(x: &Var<T>, weight: &Var<T>, bias: Option<&Var<T>>, options: &Conv2dOptions) -> Var<T> {
+pub fn conv2d<T: Float>(
+    x: &Var<T>,
+    weight: &Var<T>,
+    bias: Option<&Var<T>>,
+    options: &Conv2dOptions,
+) -> Var<T> {
     let value = x.value().conv2d(&weight.value(), bias.map(Var::value).as_ref(), options);
     let options = *options;
     let Some(bias) = bias else {

@@ -6,74 +6,126 @@ use crate::ops::view::signed;
 use crate::ops::where_;
 use crate::var::Var;
 
-macro_rules! extremum {
-    (
-        $full:ident, $along:ident, $along_keepdim:ident, $over:ident, $over_keepdim:ident, $along_op:literal, $word:literal
-    ) => {
-        impl<T: Float> Var<T> {
-            #[doc = concat!("The ", $word, " element, as a scalar; NaN if there is one. Equal ones share the gradient evenly. `torch.", stringify!($full), "(x)`.")]
-            ///
-            /// # Panics
-            /// If there are no elements.
-            #[track_caller]
-            pub fn $full(&self) -> Var<T> {
-                self.shared_extremum(stringify!($over), self.value().$full(), Axes::from(..))
-            }
-
-            #[doc = concat!("The ", $word, " elements over `axes`, which are gone from the result. Equal ones share the gradient evenly. `torch.", stringify!($over), "`.")]
-            ///
-            /// # Panics
-            /// If an axis does not exist or is named twice, or if they have no elements.
-            #[track_caller]
-            pub fn $over(&self, axes: impl Into<Axes>) -> Var<T> {
-                let axes = axes.into();
-                self.$over_keepdim(&axes).without(&axes, &self.shape())
-            }
-
-            #[doc = concat!("[`", stringify!($over), "`](Self::", stringify!($over), "), with the reduced axes left in place, of length one.")]
-            ///
-            /// # Panics
-            /// If an axis does not exist or is named twice, or if they have no elements.
-            #[track_caller]
-            pub fn $over_keepdim(&self, axes: impl Into<Axes>) -> Var<T> {
-                let axes = axes.into();
-                self.shared_extremum(stringify!($over), self.value().$over_keepdim(&axes), axes)
-            }
-
-            #[doc = concat!("The ", $word, " elements along axis `dim`, which is gone from both results, and their indices. Of equal ones the first counts, and gets all of the gradient. `torch.", stringify!($full), "(x, dim)`.")]
-            ///
-            /// # Panics
-            /// If there is no such axis or it has no elements.
-            #[track_caller]
-            pub fn $along(&self, dim: isize) -> (Var<T>, Tensor<i64>) {
-                let (values, indices) = self.$along_keepdim(dim);
-                (values.squeeze(dim), indices.squeeze(dim))
-            }
-
-            #[doc = concat!("[`", stringify!($along), "`](Self::", stringify!($along), "), with the axis left in place, of length one.")]
-            ///
-            /// # Panics
-            /// If there is no such axis or it has no elements.
-            #[track_caller]
-            pub fn $along_keepdim(&self, dim: isize) -> (Var<T>, Tensor<i64>) {
-                let (values, indices) = self.value().$along_keepdim(dim);
-                let result = Var::record($along_op, [self], values, || {
-                    let (shape, indices) = (self.shape(), indices.clone());
-                    move |d| {
-                        let chosen = places(&shape, dim).eq(&indices);
-                        [Some(where_(&chosen, d.grad, T::default()))]
-                    }
-                });
-                (result, indices)
-            }
-        }
-    };
-}
-
-extremum!(max, max_dim, max_dim_keepdim, amax, amax_keepdim, "max_dim", "largest");
-extremum!(min, min_dim, min_dim_keepdim, amin, amin_keepdim, "min_dim", "smallest");
-
 impl<T: Float> Var<T> {
+    /// The largest element, as a scalar; NaN if there is one. Equal ones share the gradient evenly. `torch.max(x)`.
+    ///
+    /// # Panics
+    /// If there are no elements.
+    #[track_caller]
+    pub fn max(&self) -> Var<T> {
+        self.shared_extremum("amax", self.value().max(), Axes::from(..))
+    }
+
+    /// The largest elements over `axes`, which are gone from the result. Equal ones share the gradient evenly.
+    /// `torch.amax`.
+    ///
+    /// # Panics
+    /// If an axis does not exist or is named twice, or if they have no elements.
+    #[track_caller]
+    pub fn amax(&self, axes: impl Into<Axes>) -> Var<T> {
+        let axes = axes.into();
+        self.amax_keepdim(&axes).without(&axes, &self.shape())
+    }
+
+    /// [`amax`](Self::amax), with the reduced axes left in place, of length one.
+    ///
+    /// # Panics
+    /// If an axis does not exist or is named twice, or if they have no elements.
+    #[track_caller]
+    pub fn amax_keepdim(&self, axes: impl Into<Axes>) -> Var<T> {
+        let axes = axes.into();
+        self.shared_extremum("amax", self.value().amax_keepdim(&axes), axes)
+    }
+
+    /// The largest elements along axis `dim`, which is gone from both results, and their indices. Of equal ones the
+    /// first counts, and gets all of the gradient. `torch.max(x, dim)`.
+    ///
+    /// # Panics
+    /// If there is no such axis or it has no elements.
+    #[track_caller]
+    pub fn max_dim(&self, dim: isize) -> (Var<T>, Tensor<i64>) {
+        let (values, indices) = self.max_dim_keepdim(dim);
+        (values.squeeze(dim), indices.squeeze(dim))
+    }
+
+    /// [`max_dim`](Self::max_dim), with the axis left in place, of length one.
+    ///
+    /// # Panics
+    /// If there is no such axis or it has no elements.
+    #[track_caller]
+    pub fn max_dim_keepdim(&self, dim: isize) -> (Var<T>, Tensor<i64>) {
+        let (values, indices) = self.value().max_dim_keepdim(dim);
+        (self.extremum_along("max_dim", values, &indices, dim), indices)
+    }
+
+    /// The smallest element, as a scalar; NaN if there is one. Equal ones share the gradient evenly. `torch.min(x)`.
+    ///
+    /// # Panics
+    /// If there are no elements.
+    #[track_caller]
+    pub fn min(&self) -> Var<T> {
+        self.shared_extremum("amin", self.value().min(), Axes::from(..))
+    }
+
+    /// The smallest elements over `axes`, which are gone from the result. Equal ones share the gradient evenly.
+    /// `torch.amin`.
+    ///
+    /// # Panics
+    /// If an axis does not exist or is named twice, or if they have no elements.
+    #[track_caller]
+    pub fn amin(&self, axes: impl Into<Axes>) -> Var<T> {
+        let axes = axes.into();
+        self.amin_keepdim(&axes).without(&axes, &self.shape())
+    }
+
+    /// [`amin`](Self::amin), with the reduced axes left in place, of length one.
+    ///
+    /// # Panics
+    /// If an axis does not exist or is named twice, or if they have no elements.
+    #[track_caller]
+    pub fn amin_keepdim(&self, axes: impl Into<Axes>) -> Var<T> {
+        let axes = axes.into();
+        self.shared_extremum("amin", self.value().amin_keepdim(&axes), axes)
+    }
+
+    /// The smallest elements along axis `dim`, which is gone from both results, and their indices. Of equal ones the
+    /// first counts, and gets all of the gradient. `torch.min(x, dim)`.
+    ///
+    /// # Panics
+    /// If there is no such axis or it has no elements.
+    #[track_caller]
+    pub fn min_dim(&self, dim: isize) -> (Var<T>, Tensor<i64>) {
+        let (values, indices) = self.min_dim_keepdim(dim);
+        (values.squeeze(dim), indices.squeeze(dim))
+    }
+
+    /// [`min_dim`](Self::min_dim), with the axis left in place, of length one.
+    ///
+    /// # Panics
+    /// If there is no such axis or it has no elements.
+    #[track_caller]
+    pub fn min_dim_keepdim(&self, dim: isize) -> (Var<T>, Tensor<i64>) {
+        let (values, indices) = self.value().min_dim_keepdim(dim);
+        (self.extremum_along("min_dim", values, &indices, dim), indices)
+    }
+
+    /// The extrema along axis `dim`, of which `indices` says where they are.
+    fn extremum_along(
+        &self,
+        op: &'static str,
+        values: Tensor<T>,
+        indices: &Tensor<i64>,
+        dim: isize,
+    ) -> Var<T> {
+        Var::record(op, [self], values, || {
+            let (shape, indices) = (self.shape(), indices.clone());
+            move |d| {
+                let chosen = places(&shape, dim).eq(&indices);
+                [Some(where_(&chosen, d.grad, T::default()))]
+            }
+        })
+    }
+
     /// The extrema over `axes` with the given values, which broadcast to this.
     fn shared_extremum(&self, op: &'static str, value: Tensor<T>, axes: Axes) -> Var<T> {
         Var::record(op, [self], value, || {

@@ -146,10 +146,12 @@ impl<T: Float> Var<T> {
     /// If there is no such axis.
     #[track_caller]
     pub fn flip(&self, dims: &[isize]) -> Var<T> {
-        dims.iter().fold(self.clone(), |x, &dim| {
-            let backward: Vec<usize> = (0..x.value().size(dim)).rev().collect();
-            x.index_select(dim, &backward)
-        })
+        let mut x = self.clone();
+        for &dim in dims {
+            let backward: Vec<usize> = (0..axis_length("flip", &x, dim)).rev().collect();
+            x = x.index_select(dim, &backward);
+        }
+        x
     }
 
     /// With the indices of axis `dim` moved on by `shift`, backward if that is negative; what leaves at one end comes
@@ -159,10 +161,19 @@ impl<T: Float> Var<T> {
     /// If there is no such axis.
     #[track_caller]
     pub fn roll(&self, shift: isize, dim: isize) -> Var<T> {
-        let len = self.value().size(dim);
-        let first = len - (shift.rem_euclid(len.max(1) as isize) as usize).min(len);
+        let len = axis_length("roll", self, dim);
+        let first = len - shift.rem_euclid(len.max(1) as isize) as usize;
         cat(&[self.narrow(dim, first, len - first), self.narrow(dim, 0, first)], dim)
     }
+}
+
+#[track_caller]
+fn axis_length<T: Float>(op: &str, x: &Var<T>, dim: isize) -> usize {
+    let shape = x.shape();
+    let at = if dim < 0 { dim + shape.len() as isize } else { dim };
+    let inside = (0..shape.len() as isize).contains(&at);
+    assert!(inside, "{op}: axis {dim} is out of range for a tensor of {} axes", shape.len());
+    shape[at as usize]
 }
 
 /// For every element of `index`, that row of `weight`. `torch.nn.functional.embedding`.

@@ -46,8 +46,7 @@ impl<T: Float> Normalized<T> {
         let (needs, g) = (d.needs, d.grad.into_value());
         let Normalized { x, mean, scale, weight, .. } = self;
         let for_weight = |[g, x, mean, scale]: [T; 4]| g * ((x - mean) * scale);
-        let dw =
-            || Tensor::fuse("normalize", [&g, x, mean, scale], for_weight).sum_to(weight.shape());
+        let dw = || Tensor::fuse("normalize", [&g, x, mean, scale], for_weight).sum_to(weight.shape());
         let db = || g.sum_to(&self.bias_shape);
         let per_mean = weight.shape() == mean.shape() && self.bias_shape == mean.shape();
         let (dx, dw, db) = match &self.axes {
@@ -64,7 +63,8 @@ impl<T: Float> Normalized<T> {
                     let h = |[g, w]: [T; 2]| g * w;
                     let hx = |[g, w, x, mean, scale]: [T; 5]| g * w * ((x - mean) * scale);
                     let mean_h = Tensor::fuse("normalize", [&g, weight], h).mean_keepdim(axes);
-                    let mean_hx = Tensor::fuse("normalize", [&g, weight, x, mean, scale], hx).mean_keepdim(axes);
+                    let mean_hx =
+                        Tensor::fuse("normalize", [&g, weight, x, mean, scale], hx).mean_keepdim(axes);
                     self.input_gradient(&g, &mean_h, &mean_hx)
                 };
                 (needs[0].then(dx), needs[1].then(dw), needs[2].then(db))
@@ -243,14 +243,21 @@ impl<T: Float> Var<T> {
         let aligned = |v: &Var<T>| v.reshape(&[1, groups, size, 1]);
         let axes = Axes::from([2, 3]);
         let moments = x.value().moments(&axes);
-        let y = Normalized::new(&x, moments, Some(axes), eps).apply(&x, weight.map(aligned), bias.map(aligned));
+        let y =
+            Normalized::new(&x, moments, Some(axes), eps).apply(&x, weight.map(aligned), bias.map(aligned));
         y.reshape(&signed(&shape))
     }
 }
 
 /// Weight and bias must have the shape `expected`.
 #[track_caller]
-fn check<T: Float>(op: &str, x: &[usize], expected: &[usize], weight: Option<&Var<T>>, bias: Option<&Var<T>>) {
+fn check<T: Float>(
+    op: &str,
+    x: &[usize],
+    expected: &[usize],
+    weight: Option<&Var<T>>,
+    bias: Option<&Var<T>>,
+) {
     for (name, parameter) in [("weight", weight), ("bias", bias)] {
         let Some(shape) = parameter.map(Var::shape) else { continue };
         assert!(*shape == *expected, "{op}: shapes differ: input {x:?}, {name} {shape:?}");

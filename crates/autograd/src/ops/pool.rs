@@ -69,7 +69,7 @@ impl<T: Float> Var<T> {
     /// ```
     #[track_caller]
     pub fn max_pool2d(&self, options: &Pool2dOptions) -> Var<T> {
-        self.window_max("max_pool2d", Windows2d::sliding("max_pool2d", &self.shape(), options))
+        self.pooled_max("max_pool2d", Windows2d::sliding("max_pool2d", &self.shape(), options))
     }
 
     /// The maximum over windows of as equal a size as possible, so many that the result has height and width `output`.
@@ -80,10 +80,10 @@ impl<T: Float> Var<T> {
     #[track_caller]
     pub fn adaptive_max_pool2d(&self, output: impl Into<Pair>) -> Var<T> {
         let windows = Windows2d::adaptive("adaptive_max_pool2d", &self.shape(), output);
-        self.window_max("adaptive_max_pool2d", windows)
+        self.pooled_max("adaptive_max_pool2d", windows)
     }
 
-    fn window_max(&self, op: &'static str, windows: Windows2d) -> Var<T> {
+    fn pooled_max(&self, op: &'static str, windows: Windows2d) -> Var<T> {
         let (value, indices) = self.value().window_max(&windows);
         Var::record(op, [self], value, || {
             move |d| {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::scanner::{operations, recorders};
-use crate::{arith, products, reduce, unary, views};
+use crate::{activations, arith, images, index, lanes, norm_layers, products, reduce, unary, views};
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
@@ -52,7 +52,18 @@ fn every_operation_has_a_property() {
             Err(error) => panic!("{}: {error}", path.display()),
         }
     }
-    let tables = [arith::OPS, products::OPS, reduce::OPS, unary::OPS, views::OPS];
+    let tables = [
+        activations::OPS,
+        arith::OPS,
+        images::OPS,
+        index::OPS,
+        lanes::OPS,
+        norm_layers::OPS,
+        products::OPS,
+        reduce::OPS,
+        unary::OPS,
+        views::OPS,
+    ];
     let checked = tables.concat().into_iter().map(str::to_string).collect();
     let wrong = difference(&recorded, &checked);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -36,6 +36,16 @@ properties! {
     cumsum checks "cumsum": one_with(1, any_value(), |s| axis(s.len())), |x, axis| x[0].cumsum(*axis);
     cumsum_reversed checks "cumsum_reversed":
         one_with(1, any_value(), |s| axis(s.len())), |x, axis| x[0].cumsum_reversed(*axis);
+    sort checks "sort":
+        distinct(1, |s| (axis(s.len()), any::<bool>())), |x, (axis, descending)| x[0].sort(*axis, *descending).0;
+    topk checks "gather":
+        distinct(1, |s| {
+            let lengths = s.clone();
+            (axis(s.len()), any::<Index>(), any::<bool>()).prop_map(move |(axis, k, largest)| {
+                (k.index(lengths[axis.rem_euclid(lengths.len() as isize) as usize] + 1), axis, largest)
+            })
+        }),
+        |x, (k, axis, largest)| x[0].topk(*k, *axis, *largest).0;
     softmax checks "softmax": one_with(1, any_value(), |s| axis(s.len())), |x, axis| x[0].softmax(*axis);
     log_softmax checks "log_softmax":
         one_with(1, any_value(), |s| axis(s.len())), |x, axis| x[0].log_softmax(*axis);
@@ -70,11 +80,12 @@ fn distinct<S: Strategy>(
         let shape: Vec<usize> = shape.into_iter().map(|d| d.max(1)).collect();
         let order: Vec<usize> = (0..shape.iter().product()).collect();
         let to = shape.clone();
-        let x = (Just(order).prop_shuffle(), any::<bool>(), forms()).prop_map(move |(order, odd, mut forms)| {
-            forms.retain(|form| !matches!(form, Form::Expanded { .. }));
-            let value = |&i: &usize| (i as f64 + 1.0) * if (i % 2 == 1) == odd { 0.1 } else { -0.1 };
-            vec![lay_out(&Tensor::from_vec(order.iter().map(value).collect(), &to), &forms)]
-        });
+        let x =
+            (Just(order).prop_shuffle(), any::<bool>(), forms()).prop_map(move |(order, odd, mut forms)| {
+                forms.retain(|form| !matches!(form, Form::Expanded { .. }));
+                let value = |&i: &usize| (i as f64 + 1.0) * if (i % 2 == 1) == odd { 0.1 } else { -0.1 };
+                vec![lay_out(&Tensor::from_vec(order.iter().map(value).collect(), &to), &forms)]
+            });
         (x, arguments(shape))
     })
 }
@@ -110,7 +121,9 @@ fn gradients_are_zero_where_a_norm_or_spread_is() {
     }
     assert!(!Var::parameter(zeros.clone()).norm_p(0.0, ..).requires_grad());
     assert_eq!(gradient(&zeros, |x| x.std(0, 1)), [0.0; 3]);
-    assert_eq!(gradient(&Tensor::from([0.0, 3.0]), |x| x.norm_p(0.5, 0)), [0.0, 1.0]);
+    assert_eq!(gradient(&Tensor::from([0.0, -3.0]), |x| x.norm_p(3.0, 0)), [0.0, -1.0]);
+    // Of a power below one the gradient would be infinite.
+    assert_eq!(gradient(&Tensor::from([0.0, 4.0]), |x| x.norm_p(0.5, 0))[0], 0.0);
 }
 
 #[test]

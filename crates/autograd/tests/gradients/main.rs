@@ -4,9 +4,14 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod activations;
 mod arith;
 mod completeness;
 mod forms;
+mod images;
+mod index;
+mod lanes;
+mod norm_layers;
 mod products;
 mod property;
 mod reduce;

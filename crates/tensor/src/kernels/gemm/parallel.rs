@@ -6,7 +6,7 @@ use super::{Mat, Product};
 use rayon::prelude::*;
 
 /// Below this many multiply-adds, waking another thread costs more than it saves.
-pub(super) const SMALL: usize = 1 << 23;
+pub(super) const SMALL: usize = 1 << 20;
 /// At least this many multiply-adds are worth a task of their own.
 const TASK: usize = 1 << 20;
 /// Enough tasks to keep many threads equally busy to the end.
