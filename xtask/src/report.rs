@@ -48,7 +48,9 @@ impl Row {
     /// All numbers are shares, or distances between shares, so the interval ends at 0 and at 1.
     pub(crate) fn new(section: &str, name: impl Into<String>, book: Printed, ours: &[f64]) -> Row {
         let (low, high) = prediction_interval(ours);
-        let (low, high) = (low.max(0.0), high.min(1.0));
+        // (Comparisons, because `max` and `min` would lose a NaN.)
+        let low = if low < 0.0 { 0.0 } else { low };
+        let high = if high > 1.0 { 1.0 } else { high };
         // Both sides are rounded in print; the last term forgives what rounding in binary adds to a tie.
         let rounding = 0.5 * 10_f64.powi(-book.decimals) * (1.0 + 1e-9);
         let agrees = low - rounding <= book.value && book.value <= high + rounding;

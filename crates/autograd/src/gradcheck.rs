@@ -5,7 +5,7 @@ use std::fmt;
 use downhill_tensor::{Rng, Tensor};
 
 use crate::engine::grad;
-use crate::mode::no_grad;
+use crate::mode::{is_grad_enabled, no_grad};
 use crate::var::Var;
 
 /// How closely an analytic derivative must agree with the numeric one: within `absolute + relative · |numeric|`.
@@ -81,7 +81,7 @@ impl std::error::Error for GradMismatch {}
 /// The first derivative that disagrees.
 ///
 /// # Panics
-/// If `f` returns another shape at another point.
+/// If `f` returns another shape at another point, or under [`no_grad`].
 ///
 /// ```
 /// use downhill_autograd::{Tolerance, Var, gradcheck};
@@ -95,6 +95,16 @@ pub fn gradcheck(
     xs: &[Tensor<f64>],
     tolerance: Tolerance,
 ) -> Result<(), GradMismatch> {
+    check(&f, xs, tolerance)
+}
+
+/// [`gradcheck`], compiled once for all functions.
+fn check(
+    f: &dyn Fn(&[Var<f64>]) -> Var<f64>,
+    xs: &[Tensor<f64>],
+    tolerance: Tolerance,
+) -> Result<(), GradMismatch> {
+    assert!(is_grad_enabled(), "gradcheck: recording is switched off by no_grad");
     let params: Vec<Var<f64>> = xs.iter().cloned().map(Var::parameter).collect();
     let out = f(&params);
     // Of either sign and never near zero, where an error would not show.

@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 
-use downhill_autograd::{BatchNormOptions, RunningStats, batch_norm, conv2d, conv2d_input, conv2d_weight, embedding};
+use downhill_autograd::{
+    BatchNormOptions, RunningStats, batch_norm, conv2d, conv2d_input, conv2d_weight, embedding,
+};
 use downhill_autograd::{Var, cat, from_op, grad, linear, stack, where_};
 use downhill_tensor::{Conv2dOptions, Pool2dOptions, Tensor};
 
@@ -215,7 +217,9 @@ fn layers_that_do_not_fit() {
         ("avg_pool2d: ", &|| x.avg_pool2d(&pool)),
         ("adaptive_avg_pool2d: ", &|| a.adaptive_avg_pool2d(1)),
         ("adaptive_max_pool2d: ", &|| a.adaptive_max_pool2d(1)),
-        ("batch_norm: shapes differ: input [2, 3], running [4]", &|| batch_norm(&a, None, None, &stats, &norm).0),
+        ("batch_norm: shapes differ: input [2, 3], running [4]", &|| {
+            batch_norm(&a, None, None, &stats, &norm).0
+        }),
         ("batch_norm: one value a channel has no variance: input [1, 4]", &|| {
             batch_norm(&ones(&[1, 4]), None, None, &stats, &norm).0
         }),

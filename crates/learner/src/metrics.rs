@@ -23,6 +23,6 @@ pub fn batch_accuracy<T: Float, Y: Element>(predictions: &Tensor<T>, targets: &T
         predictions.shape(),
         targets.shape()
     );
-    let correct = predictions.sigmoid().gt(T::from_f64(0.5)).eq(&targets.eq(Y::ONE));
+    let correct = predictions.sigmoid().gt(T::from_f64(0.5)).eq(targets.eq(Y::ONE));
     correct.sum(..).item() as f64 / predictions.numel() as f64
 }

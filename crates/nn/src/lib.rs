@@ -62,6 +62,7 @@ pub use downhill_nn_derive::Module;
 pub use downhill_tensor::Float;
 pub use layers::{Linear, ReLU, Sequential};
 pub use loss::{
-    CrossEntropy, Reduction, bce_with_logits, cross_entropy, l1_loss, mnist_loss, mse_loss, nll_loss, smooth_l1_loss,
+    CrossEntropy, Reduction, bce_with_logits, cross_entropy, l1_loss, mnist_loss, mse_loss, nll_loss,
+    smooth_l1_loss,
 };
 pub use module::{Forward, Module, Visitor, visit_child};

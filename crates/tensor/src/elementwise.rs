@@ -235,7 +235,7 @@ fn for_each_task<E: Send>(x: &mut [E], body: impl Fn(&mut [E]) + Sync) {
             simd(
                 #[inline(always)]
                 || body(x),
-            )
+            );
         });
     }
 }

@@ -140,7 +140,7 @@ impl<E: Float> Tensor<E> {
 /// What to subtract before `exp`: zero instead of an infinity, which would turn itself into NaN.
 #[inline(always)]
 fn finite<E: Float>(max: E) -> E {
-    if max - max == E::default() { max } else { E::default() }
+    if max.to_f64().is_finite() { max } else { E::default() }
 }
 
 #[inline(always)]

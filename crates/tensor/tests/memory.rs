@@ -9,7 +9,7 @@ fn round(x: &Tensor, w: &Tensor, rows: &[usize]) -> f32 {
     let y = batch.matmul(w) + &w.mean(0);
     let z = (y.sigmoid() - &batch.sum_keepdim(1)).transpose(0, 1).contiguous();
     let both = cat(&[z.clone(), z * 2.0], 0);
-    both.gt(0.0).where_(&both, &both.map(|x| -x)).sum(..).item()
+    both.gt(0.0).where_(&both, both.map(|x| -x)).sum(..).item()
 }
 
 fn measured() -> (AllocationInfo, AllocationInfo) {

@@ -83,9 +83,12 @@ fn products(hashes: &mut Hashes) {
     ] {
         let (a, b) = (Tensor::<f32>::randn(&[m, k], rng), Tensor::<f32>::randn(&[k, n], rng));
         let (at, bt) = (a.t().contiguous(), b.t().contiguous());
-        for (form, product) in
-            [("nn", a.matmul(&b)), ("tn", at.t().matmul(&b)), ("nt", a.matmul(&bt.t())), ("tt", at.t().matmul(&bt.t()))]
-        {
+        for (form, product) in [
+            ("nn", a.matmul(&b)),
+            ("tn", at.t().matmul(&b)),
+            ("nt", a.matmul(&bt.t())),
+            ("tt", at.t().matmul(&bt.t())),
+        ] {
             hashes.push((format!("matmul {form} {m}x{k}x{n}"), hash(&product)));
         }
     }

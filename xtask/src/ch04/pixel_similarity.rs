@@ -16,7 +16,7 @@ pub(super) fn run(ctx: &Context) -> Result<Vec<Row>> {
 
     // The mean absolute difference over the last two axes, rows and columns.
     let mnist_distance = |a: &Tensor, b: &Tensor| (a - b).abs().mean([-1, -2]);
-    let is_3 = |x: &Tensor| mnist_distance(x, &mean3).lt(&mnist_distance(x, &mean7));
+    let is_3 = |x: &Tensor| mnist_distance(x, &mean3).lt(mnist_distance(x, &mean7));
 
     let accuracy_3s = is_3(&valid_3_tens).to::<f64>().mean(..).item();
     let accuracy_7s = 1.0 - is_3(&valid_7_tens).to::<f64>().mean(..).item();

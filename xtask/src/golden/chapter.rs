@@ -64,7 +64,7 @@ fn baseline(golden: &Baseline, sample: &MnistSample) -> Result<Outcome> {
     let distance = |x: &Tensor<f64>, mean: &Tensor<f64>| (x - mean).abs().mean([-1, -2]);
     let threes = |x: &Tensor<u8>| {
         let x = f64s(x);
-        distance(&x, &mean3).lt(&distance(&x, &mean7)).sum(..).item()
+        distance(&x, &mean3).lt(distance(&x, &mean7)).sum(..).item()
     };
     let mut worst = Worst::new();
     for (ours, golden) in [
@@ -130,9 +130,11 @@ fn replay_trace(name: &str, trace: &Trace, store: &Store, sample: &MnistSample) 
     worst.outcome()
 }
 
+type Model = dyn Fn(&Var) -> Var;
+
 /// The model that the names of the parameters describe: `weights` and `bias` of the chapter's own linear model,
 /// `weight` and `bias` of `nn.Linear`, or the linear layers of a `Sequential` with ReLUs between them.
-fn model(params: &BTreeMap<String, Var>) -> Result<Box<dyn Fn(&Var) -> Var>> {
+fn model(params: &BTreeMap<String, Var>) -> Result<Box<Model>> {
     let get = |key: &str| params.get(key).cloned().with_context(|| format!("parameter {key}"));
     if params.contains_key("weights") {
         let (weights, bias) = (get("weights")?, get("bias")?);

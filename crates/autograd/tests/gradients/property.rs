@@ -18,7 +18,8 @@ macro_rules! properties {
         $(
             #[test]
             fn $test() {
-                crate::property::check(stringify!($test), $op, $cases, |$x, $p| $result);
+                let cases = proptest::strategy::Strategy::boxed($cases);
+                crate::property::check(stringify!($test), $op, cases, &|$x, $p| $result);
             }
         )*
     };
@@ -26,35 +27,40 @@ macro_rules! properties {
 pub(crate) use properties;
 
 /// Tries `f` on random cases, the same ones in every run. `PROPTEST_CASES` sets their number.
-pub(crate) fn check<P: Debug>(
+///
+/// Boxed strategies and functions, because this is compiled for every kind of arguments, not for every property.
+pub(crate) fn check<P: Debug + 'static>(
     test: &str,
     op: &str,
-    cases: impl Strategy<Value = Case<P>>,
-    f: impl Fn(&[Var<f64>], &P) -> Var<f64>,
+    cases: BoxedStrategy<Case<P>>,
+    f: &dyn Fn(&[Var<f64>], &P) -> Var<f64>,
 ) {
     let mut seed = [0; 32];
     seed.iter_mut().zip(test.bytes()).for_each(|(s, b)| *s = b);
     let count = if std::env::var_os("PROPTEST_CASES").is_some() { Config::default().cases } else { 100 };
     let config = Config { cases: count, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed));
-    let result = runner.run(&cases, |(xs, arguments)| {
-        let out = f(&parameters(&xs), &arguments);
-        prop_assert_eq!(out.op(), op, "the function records another operation");
-        gradcheck(|x| f(x, &arguments), &xs, Tolerance::default())
-            .map_err(|error| TestCaseError::fail(error.to_string()))?;
-        cotangents_in_any_form(&xs, |x| f(x, &arguments));
-        one_input_at_a_time(&xs, |x| f(x, &arguments));
-        Ok(())
-    });
+    let result = runner.run(&cases, |(xs, arguments)| check_case(op, &xs, &|x| f(x, &arguments)));
     result.unwrap_or_else(|error| panic!("{test}: {error}"));
 }
+
+fn check_case(op: &str, xs: &[Tensor<f64>], f: Function<'_>) -> Result<(), TestCaseError> {
+    let out = f(&parameters(xs));
+    prop_assert_eq!(out.op(), op, "the function records another operation");
+    gradcheck(f, xs, Tolerance::default()).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    cotangents_in_any_form(xs, f);
+    one_input_at_a_time(xs, f);
+    Ok(())
+}
+
+type Function<'a> = &'a dyn Fn(&[Var<f64>]) -> Var<f64>;
 
 fn parameters(xs: &[Tensor<f64>]) -> Vec<Var<f64>> {
     xs.iter().cloned().map(Var::parameter).collect()
 }
 
 /// How the gradient that arrives lies in memory must not matter.
-fn cotangents_in_any_form(xs: &[Tensor<f64>], f: impl Fn(&[Var<f64>]) -> Var<f64>) {
+fn cotangents_in_any_form(xs: &[Tensor<f64>], f: Function<'_>) {
     let gradients = |cotangent: fn(&Tensor<f64>) -> Tensor<f64>| {
         let xs = parameters(xs);
         let out = f(&xs);
@@ -85,7 +91,7 @@ fn cotangents_in_any_form(xs: &[Tensor<f64>], f: impl Fn(&[Var<f64>]) -> Var<f64
 }
 
 /// An input's gradient must not depend on which other inputs need one; an input that needs none gets none.
-fn one_input_at_a_time(xs: &[Tensor<f64>], f: impl Fn(&[Var<f64>]) -> Var<f64>) {
+fn one_input_at_a_time(xs: &[Tensor<f64>], f: Function<'_>) {
     let gradients = |wanted: &dyn Fn(usize) -> bool| {
         let vars = parameters(xs);
         vars.iter().enumerate().for_each(|(i, x)| _ = x.requires_grad_(wanted(i)));

@@ -24,7 +24,9 @@ const MC: usize = 96;
 const SHARED_NC: usize = 2048;
 /// Rows of A in a task that shares B: whole micro-tiles of any instruction set, and few enough for many tasks, which
 /// keep all threads busy to the end.
-const SHARED_MC: usize = 48;
+const fn shared_mc(m: usize) -> usize {
+    if m < 1024 { 24 } else { 48 }
+}
 /// With fewer rows than this, copying B costs more than its better layout saves.
 pub(super) const MANY_ROWS: usize = 96;
 /// With no more columns than this, copying A costs more than its better layout saves.
@@ -80,16 +82,18 @@ pub(super) unsafe fn multiply<S: Simd>(simd: S, p: &Product<'_>, rows: Range<usi
 pub(super) fn multiply_shared<S: Simd>(simd: S, p: &Product<'_>) {
     let (m, k, n) = (p.a.rows, p.a.cols, p.b.cols);
     let (kc, width) = (block_of_k(k), panel_width::<S, false>());
+    let height = shared_mc(m);
     let mut packed = Buffer::<f32>::stale(kc * n.min(SHARED_NC).next_multiple_of(width));
     for cols in pieces(0..n, SHARED_NC) {
         for steps in pieces(0..k, kc) {
             pack_shared(simd, p.b.t(), cols.clone(), steps.clone(), &mut packed);
             let packed = &packed[..];
-            (0..m.div_ceil(SHARED_MC)).into_par_iter().with_max_len(1).for_each(|task| {
-                let rows = task * SHARED_MC..m.min((task + 1) * SHARED_MC);
+            (0..m.div_ceil(height)).into_par_iter().with_max_len(1).for_each(|task| {
+                let rows = task * height..m.min((task + 1) * height);
                 // Taken, not borrowed: whatever runs on this thread in between finds an empty one.
                 let mut scratch = SCRATCH.take();
-                let a = place::<S, true>(simd, p.a, rows.clone(), steps.clone(), false, &mut scratch.a);
+                let a =
+                    place::<S, true>(simd, p.a, rows.clone(), steps.clone(), n <= FEW_COLS, &mut scratch.a);
                 for part in pieces(cols.clone(), NC) {
                     let start = packed[(part.start - cols.start) * steps.len()..].as_ptr();
                     let b = Block { start, panel: width * steps.len(), lane: 1, step: width };

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 /// Below this many multiply-adds, waking another thread costs more than it saves.
 pub(super) const SMALL: usize = 1 << 20;
 /// At least this many multiply-adds are worth a task of their own.
-const TASK: usize = 1 << 20;
+const TASK: usize = 1 << 19;
 /// Enough tasks to keep many threads equally busy to the end.
 const MAX_TASKS: usize = 16;
 
@@ -19,7 +19,7 @@ const SHARED_FROM: usize = 192;
 pub(super) fn run<S: Simd>(simd: S, p: Product<'_>) {
     let (m, n) = (p.a.rows, p.b.cols);
     let work = m.saturating_mul(n).saturating_mul(p.a.cols);
-    if work >= SMALL && m >= SHARED_FROM && !b_in_place(&p.b, m) {
+    if work >= SMALL && m >= SHARED_FROM && !(b_in_place(&p.b, m) && n.is_multiple_of(S::LANES)) {
         return multiply_shared(simd, &p);
     }
     if work < SMALL || rayon::current_num_threads() == 1 {
@@ -44,7 +44,7 @@ fn task_shape(m: usize, n: usize, work: usize, b: &Mat<'_>) -> (usize, usize) {
         // Few rows: what costs is to read B, so nobody reads what another reads.
         (1, wanted.min(n.div_ceil(32)))
     } else if b_in_place(b, m) {
-        let down = wanted.min(m.div_ceil(48));
+        let down = wanted.min(m.div_ceil(24));
         (down, wanted.div_ceil(down).min(n.div_ceil(64)))
     } else {
         let across = wanted.min(n.div_ceil(NC));
