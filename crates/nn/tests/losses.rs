@@ -104,7 +104,8 @@ proptest! {
         let x = &t + steps.map(|s| (s.floor() + 0.5) / 2.0 + 0.1 * (s - s.floor() - 0.5));
         let smooth = |d: f64| if d.abs() < beta { d * d / 2.0 / beta } else { d.abs() - beta / 2.0 };
         type Loss<'a> = &'a dyn Fn(&Var<f64>) -> Var<f64>;
-        let cases: [(Loss<'_>, &dyn Fn(f64, f64) -> f64); 4] = [
+        type Definition<'a> = &'a dyn Fn(f64, f64) -> f64;
+        let cases: [(Loss<'_>, Definition<'_>); 4] = [
             (&|x| mse_loss(x, &t, reduction), &|x, t| (x - t) * (x - t)),
             (&|x| l1_loss(x, &t, reduction), &|x, t| (x - t).abs()),
             (&|x| smooth_l1_loss(x, &t, beta, reduction), &|x, t| smooth(x - t)),
@@ -118,7 +119,7 @@ proptest! {
             let count = losses.len() as f64;
             let expected = reduced(reduction, losses, &shape, count);
             assert_close(&loss(&Var::new(x.clone())).value(), &expected, CLOSE);
-            gradcheck(|x| loss(&x[0]), &[x.clone()], Tolerance::default()).unwrap();
+            gradcheck(|x| loss(&x[0]), std::slice::from_ref(&x), Tolerance::default()).unwrap();
         }
     }
 }

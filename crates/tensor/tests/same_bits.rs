@@ -6,7 +6,7 @@
 use std::process::Command;
 
 use downhill_tensor::testing::bits_hash;
-use downhill_tensor::{Element, Isa, Rng, Tensor, cat, stack};
+use downhill_tensor::{Conv2dOptions, Element, Isa, Pool2dOptions, Rng, Tensor, cat, stack};
 
 type Hashes = Vec<(String, u64)>;
 
@@ -62,6 +62,39 @@ fn operations(x: &Tensor, y: &Tensor, hashes: &mut Hashes) {
         "cat" => cat(&[x.clone(), y.clone()], 0);
         "stack" => stack(&[x.clone(), y.clone()], 1);
         "index_select" => x.index_select(0, &[1, 0, 1]);
+        "gelu" => x.gelu();
+        "silu" => x.silu();
+        "leaky_relu" => x.leaky_relu(0.01);
+        "masked_fill" => x.masked_fill(&x.gt(0.0), 3.0);
+        "pad" => x.pad(&[1, 2, 0, 1], 0.5);
+        "flip" => x.flip(&[0]);
+        "roll" => x.roll(2, 1);
+        "gather" => x.gather(1, &x.sort(1, true).1);
+        "scatter_add_" => { let mut z = x.clone(); z.scatter_add_(1, &x.sort(1, true).1, y); z };
+        "index_add_" => { let mut z = x.clone(); z.index_add_(0, &[1, 0, 1], &y.narrow(0, 0, 3)); z };
+        "var" => x.var(0, 1);
+        "std" => x.std(-1, 1);
+        "max" => x.max();
+        "min" => x.min();
+        "max_dim" => x.max_dim(1).1;
+        "min_dim" => x.min_dim(0).1;
+        "amax" => x.amax(0);
+        "argmax" => x.argmax(1);
+        "argmin" => x.argmin(0);
+        "prod" => (1.0 + x * 0.01).prod(0);
+        "norm" => x.norm(1);
+        "norm_p" => x.norm_p(3.0, 0);
+        "logsumexp" => x.logsumexp(1);
+        "cumsum" => x.cumsum(0);
+        "cumsum_reversed" => x.cumsum_reversed(1);
+        "sort" => x.sort(1, false).0;
+        "topk" => x.topk(3, 1, true).0;
+        "softmax" => x.softmax(1);
+        "log_softmax" => x.log_softmax(0);
+        "any" => x.gt(1.0).any(0);
+        "linear" => x.linear(y, None);
+        "linear_relu" => x.linear_relu(y, None);
+        "addmm_" => { let mut z = x.matmul(&y.t()); z.addmm_(x, &y.t()); z };
     }
 }
 
@@ -79,6 +112,7 @@ fn products(hashes: &mut Hashes) {
         (64, 64, 64),
         (130, 700, 67),
         (200, 1500, 210),
+        (300, 600, 600),
         (5, 3000, 5),
     ] {
         let (a, b) = (Tensor::<f32>::randn(&[m, k], rng), Tensor::<f32>::randn(&[k, n], rng));
@@ -91,6 +125,28 @@ fn products(hashes: &mut Hashes) {
         ] {
             hashes.push((format!("matmul {form} {m}x{k}x{n}"), hash(&product)));
         }
+    }
+}
+
+/// Images: convolution, pooling, normalisation.
+fn images(hashes: &mut Hashes) {
+    let rng = &mut Rng::new(7);
+    let x = Tensor::<f32>::randn(&[4, 6, 13, 11], rng);
+    let w = Tensor::<f32>::randn(&[8, 3, 3, 3], rng);
+    let conv = Conv2dOptions::default().stride(2).padding(1).groups(2);
+    let y = x.conv2d(&w, None, &conv);
+    let pool = Pool2dOptions::new(3).stride(2).padding(1);
+    let (mean, var) = x.moments([0, 2, 3]);
+    table! { hashes:
+        "conv2d" => y;
+        "conv2d_input" => y.conv2d_input(&w, [13, 11], &conv);
+        "conv2d_weight" => x.conv2d_weight(&y, [3, 3], &conv);
+        "max_pool2d" => x.max_pool2d(&pool).0;
+        "avg_pool2d" => x.avg_pool2d(&pool);
+        "adaptive_avg_pool2d" => x.adaptive_avg_pool2d(3);
+        "adaptive_max_pool2d" => x.adaptive_max_pool2d(3).0;
+        "moments mean" => mean;
+        "moments var" => var;
     }
 }
 
@@ -108,6 +164,7 @@ fn hashes() -> Hashes {
         hashes.extend(form_hashes.into_iter().map(|(name, hash)| (format!("{form} {name}"), hash)));
     }
     products(&mut hashes);
+    images(&mut hashes);
     hashes
 }
 
