@@ -33,7 +33,7 @@ pub(crate) fn check<P: Debug + 'static>(
     test: &str,
     op: &str,
     cases: BoxedStrategy<Case<P>>,
-    f: &dyn Fn(&[Var<f64>], &P) -> Var<f64>,
+    f: FunctionWith<'_, P>,
 ) {
     let mut seed = [0; 32];
     seed.iter_mut().zip(test.bytes()).for_each(|(s, b)| *s = b);
@@ -53,6 +53,7 @@ fn check_case(op: &str, xs: &[Tensor<f64>], f: Function<'_>) -> Result<(), TestC
     Ok(())
 }
 
+type FunctionWith<'a, P> = &'a dyn Fn(&[Var<f64>], &P) -> Var<f64>;
 type Function<'a> = &'a dyn Fn(&[Var<f64>]) -> Var<f64>;
 
 fn parameters(xs: &[Tensor<f64>]) -> Vec<Var<f64>> {
