@@ -9,8 +9,23 @@ use crate::peers;
 pub type Work = Box<dyn FnMut()>;
 
 /// All names that [`case`] understands, for messages.
-pub const NAMES: &str =
-    "gemm_MxKxN, gemm_gemmcrate_MxKxN, gemm_matrixmultiply_MxKxN, add_N, exp_N, sum_N, memcpy_N, fma_N";
+pub const NAMES: &str = "gemm_MxKxN, gemm_gemmcrate_MxKxN, gemm_matrixmultiply_MxKxN, add_N, exp_N, expf_N, sum_N, memcpy_N, fma_N";
+
+/// What is timed unless cases are named.
+pub const DEFAULT: &[&str] = &[
+    "gemm_1024x1024x1024",
+    "gemm_256x784x30",
+    "gemm_256x784x1",
+    "add_16777216",
+    "sum_16777216",
+    "memcpy_16777216",
+    "exp_1048576",
+    "expf_1048576",
+    "fma_100000000",
+];
+
+/// Elements of the largest operand: four gigabytes.
+const LARGEST: usize = 1 << 30;
 
 /// The work called `name`, for `threads` threads.
 ///
@@ -22,11 +37,13 @@ pub fn case(name: &str, threads: usize) -> Result<Work> {
         let sizes: Vec<usize> =
             size.split('x').map(str::parse).collect::<Result<_, _>>().with_context(|| unknown(name))?;
         let [m, k, n] = sizes[..] else { bail!(unknown(name)) };
-        ensure!(m * k * n > 0, "{name}: sizes must be positive");
+        let largest = m.checked_mul(k).zip(k.checked_mul(n)).zip(m.checked_mul(n));
+        let fits = largest.is_some_and(|((a, b), c)| [a, b, c].iter().all(|n| (1..=LARGEST).contains(n)));
+        ensure!(fits, "{name}: a matrix must have 1 to {LARGEST} elements");
         return matrix_product(kind, [m, k, n], threads).with_context(|| unknown(name));
     }
     let n: usize = size.parse().with_context(|| unknown(name))?;
-    ensure!(n > 0, "{name}: the size must be positive");
+    ensure!((1..=LARGEST).contains(&n), "{name}: the size must be 1 to {LARGEST}");
     elementwise(kind, n).with_context(|| unknown(name))
 }
 
@@ -55,6 +72,16 @@ fn elementwise(kind: &str, n: usize) -> Option<Work> {
             Box::new(move || drop(std::hint::black_box(&x + &y)))
         }
         "exp" => Box::new(move || drop(std::hint::black_box(x.exp()))),
+        // The platform's function, called for each element.
+        "expf" => {
+            let (from, mut to) = (x.to_vec(), vec![0.0; n]);
+            Box::new(move || {
+                for (to, from) in to.iter_mut().zip(std::hint::black_box(&from)) {
+                    *to = from.exp();
+                }
+                std::hint::black_box(&mut to);
+            })
+        }
         "sum" => Box::new(move || drop(std::hint::black_box(x.sum(..)))),
         "memcpy" => {
             let (from, mut to) = (x.to_vec(), vec![0.0; n]);

@@ -26,6 +26,8 @@ const CASES: &[&str] = &[
     "sum_16777216",
     "memcpy_16777216",
     "exp_1048576",
+    "expf_1048576",
+    "fma_100000000",
 ];
 
 #[derive(clap::Args)]

@@ -8,14 +8,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use downhill_benches::cases::{NAMES, Work, case};
+use downhill_benches::cases::{DEFAULT, NAMES, Work, case};
 
 /// Times cases of downhill and of its peers, and prints a JSON object for each:
 /// {"case", "unit": "ms", "median", "min", "runs"}.
 #[derive(Parser)]
 struct Options {
-    /// What to time; may be given several times.
-    #[arg(long, required = true, help = format!("What to time: {NAMES}. May be given several times"))]
+    #[arg(long, help = format!("What to time: {NAMES}. May be given several times"), default_values = DEFAULT)]
     case: Vec<String>,
     /// On how many threads.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -37,7 +36,8 @@ fn main() -> Result<ExitCode> {
     }
     downhill::tensor::set_num_threads(threads)?;
     let mut timers = options.case.iter().map(|name| Timer::new(name, threads)).collect::<Result<Vec<_>>>()?;
-    let budget = Duration::from_secs_f64(options.seconds.max(0.0)) * timers.len() as u32;
+    let seconds = options.seconds * timers.len() as f64;
+    let budget = Duration::try_from_secs_f64(seconds).context("--seconds is out of range")?;
     let start = Instant::now();
     while timers[0].samples.len() < 5 || start.elapsed() < budget {
         timers.iter_mut().for_each(Timer::round);

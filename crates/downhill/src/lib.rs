@@ -43,7 +43,9 @@ pub mod prelude {
     pub use downhill_autograd::{Var, no_grad};
     pub use downhill_data::{DataLoader, DataLoaders, Dataset, TensorDataset};
     pub use downhill_learner::{Learner, Recorder, batch_accuracy};
-    pub use downhill_nn::{Forward, Linear, Module, ReLU, Sequential, mnist_loss, sequential};
+    pub use downhill_nn::{
+        Forward, Linear, Module, ReLU, Sequential, cross_entropy, mnist_loss, mse_loss, sequential,
+    };
     pub use downhill_optim::{BasicOptim, Optimizer, Sgd};
     pub use downhill_tensor::{Rng, Tensor};
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use downhill_autograd::{Var, no_grad};
-use downhill_data::{DataLoaders, Result};
+use downhill_data::{DataLoader, DataLoaders, Error, Result};
 use downhill_nn::{Forward, Module};
 use downhill_optim::{Optimizer, Sgd};
 use downhill_tensor::{Element, Tensor};
@@ -99,7 +99,7 @@ impl<Y: Element> Learner<Y> {
     /// Trains for `n_epoch` epochs with learning rate `lr`, and prints a line of the table after each.
     ///
     /// # Errors
-    /// What the data loaders report. What was trained and recorded until then stays.
+    /// What the data loaders report, and [`Error::NoBatches`] if one is empty. What was trained and recorded until then stays.
     ///
     /// # Panics
     /// If no loss was set, or shapes do not fit.
@@ -121,6 +121,7 @@ impl<Y: Element> Learner<Y> {
     /// One pass over the training set.
     #[track_caller]
     fn train_epoch(&mut self, opt: &mut dyn Optimizer) -> Result<()> {
+        not_empty(&self.dls.train)?;
         for batch in &self.dls.train {
             let (xb, yb) = batch?;
             let preds = self.model.forward(&Var::new(xb));
@@ -136,12 +137,13 @@ impl<Y: Element> Learner<Y> {
     /// One pass over the validation set: its loss, then each metric, averaged over all items.
     ///
     /// # Errors
-    /// What the data loader reports.
+    /// What the data loader reports, and [`Error::NoBatches`] if it is empty.
     ///
     /// # Panics
     /// If no loss was set, or shapes do not fit.
     #[track_caller]
     pub fn validate(&self) -> Result<Vec<f64>> {
+        not_empty(&self.dls.valid)?;
         no_grad(|| {
             let mut totals = vec![0.0; 1 + self.metrics.len()];
             let mut items = 0.0;
@@ -171,4 +173,9 @@ impl<Y: Element> Learner<Y> {
             println!("{}", line(&self.recorder));
         }
     }
+}
+
+/// An average over no batches would be NaN.
+fn not_empty<Y: Element>(dl: &DataLoader<f32, Y>) -> Result<()> {
+    if dl.is_empty() { Err(Error::NoBatches { items: dl.n(), bs: dl.batch_size() }) } else { Ok(()) }
 }

@@ -159,3 +159,13 @@ fn an_error_of_the_loader_ends_the_fit_and_names_itself() {
 fn a_learner_without_a_loss_says_so() {
     Learner::new(dls(), model()).no_logging().fit(1, 0.1).unwrap();
 }
+
+#[test]
+fn empty_loaders_are_an_error_not_nan() {
+    let empty = || DataLoader::new(data(3, 1)).bs(16).drop_last(true);
+    for (train, valid) in [(empty(), dls().valid), (dls().train, empty())] {
+        let mut learn =
+            Learner::new(DataLoaders::new(train, valid), model()).loss_func(mnist_loss).no_logging();
+        assert!(matches!(learn.fit(1, 0.1), Err(Error::NoBatches { items: 3, bs: 16 })));
+    }
+}

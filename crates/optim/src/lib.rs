@@ -19,7 +19,7 @@
 //!
 //! An [`Optimizer`] is given the parameters and nothing else. It does not know layers, so it works for a bare `Var` as
 //! well as for a network. Between a backward pass and the next forward pass nobody else holds a parameter's storage,
-//! so that a step, which goes once over each parameter, happens in place.
+//! so that a step happens in place.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

@@ -52,7 +52,7 @@ impl<T: Float> Sgd<T> {
         self
     }
 
-    /// Chooses Nesterov's momentum.
+    /// Chooses Nesterov's momentum. As in PyTorch it needs a momentum and no dampening; the first step panics otherwise.
     pub fn nesterov(mut self, nesterov: bool) -> Self {
         self.nesterov = nesterov;
         self
@@ -61,6 +61,8 @@ impl<T: Float> Sgd<T> {
 
 impl<T: Float> Optimizer<T> for Sgd<T> {
     fn step(&mut self) {
+        let makes_sense = !self.nesterov || (self.momentum > 0.0 && self.dampening == 0.0);
+        assert!(makes_sense, "Sgd: Nesterov's momentum needs a momentum and no dampening");
         let descent = T::from_f64(-self.lr);
         let momentum = T::from_f64(self.momentum);
         for (p, buffer) in self.params.iter().zip(&mut self.buffers) {

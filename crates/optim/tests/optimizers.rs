@@ -40,8 +40,8 @@ fn zero_grad_forgets_and_a_parameter_without_gradient_stays() {
 
 #[test]
 fn sgd_follows_its_formula() {
-    let (momentum, dampening, weight_decay) = (0.9, 0.3, 0.05);
-    for nesterov in [false, true] {
+    let (momentum, weight_decay) = (0.9, 0.05);
+    for (nesterov, dampening) in [(false, 0.3), (false, 0.0), (true, 0.0)] {
         let p = param(1.5);
         let mut opt = Sgd::new(vec![p.clone()], 0.1)
             .momentum(momentum)
@@ -74,4 +74,10 @@ fn a_step_after_backward_works_in_place() {
         assert_eq!(address(), before);
     }
     assert!((p.value().to_vec()[0] - 0.8_f32.powi(3)).abs() < 1e-6);
+}
+
+#[test]
+#[should_panic(expected = "Sgd: Nesterov's momentum needs a momentum and no dampening")]
+fn nesterov_without_momentum_is_refused() {
+    Sgd::new(vec![param(1.0)], 0.1).nesterov(true).step();
 }

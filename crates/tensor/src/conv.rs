@@ -301,7 +301,10 @@ impl Geometry {
                     let Some(o) = self.position(pixel, tap) else { continue };
                     for (image, out) in out.chunks_exact_mut(c).enumerate() {
                         let row = &data[((o * n + image) * taps + tap) * c..][..c];
-                        simd(|| out.iter_mut().zip(row).for_each(|(o, &x)| *o = *o + x));
+                        simd(
+                            #[inline(always)]
+                            || out.iter_mut().zip(row).for_each(|(o, &x)| *o = *o + x),
+                        );
                     }
                 }
             };

@@ -45,11 +45,15 @@ impl<E: Element> Tensor<E> {
 
     /// Applies `f` to every element, in place.
     pub fn map_(&mut self, f: impl Fn(E) -> E + Sync) -> &mut Self {
-        for_each_task(self.dense_mut(), |x| {
-            for x in x {
-                *x = f(*x);
-            }
-        });
+        for_each_task(
+            self.dense_mut(),
+            #[inline(always)]
+            |x| {
+                for x in x {
+                    *x = f(*x);
+                }
+            },
+        );
         self
     }
 

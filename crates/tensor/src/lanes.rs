@@ -97,19 +97,22 @@ impl<E: Element> Tensor<E> {
         let x = dense.dense_slice();
         let block = len * inner;
         let several = |(out, x): (&mut [A], &[E])| {
-            simd(|| {
-                if inner == 1 {
-                    for (o, x) in out.iter_mut().zip(x.chunks_exact(len)) {
-                        *o = row(x);
+            simd(
+                #[inline(always)]
+                || {
+                    if inner == 1 {
+                        for (o, x) in out.iter_mut().zip(x.chunks_exact(len)) {
+                            *o = row(x);
+                        }
+                        return;
                     }
-                    return;
-                }
-                for (out, x) in out.chunks_exact_mut(inner).zip(x.chunks_exact(block)) {
-                    for (i, out) in out.chunks_mut(TILE).enumerate() {
-                        columns(out, &x[i * TILE..], inner);
+                    for (out, x) in out.chunks_exact_mut(inner).zip(x.chunks_exact(block)) {
+                        for (i, out) in out.chunks_mut(TILE).enumerate() {
+                            columns(out, &x[i * TILE..], inner);
+                        }
                     }
-                }
-            });
+                },
+            );
         };
         if x.len() <= TASK || (outer == 1 && inner <= TILE) {
             several((&mut out, x));
@@ -118,7 +121,12 @@ impl<E: Element> Tensor<E> {
             out.par_chunks_mut(blocks * inner).zip(x.par_chunks(blocks * block)).for_each(several);
         } else {
             out.par_chunks_mut(inner).zip(x.par_chunks(block)).for_each(|(out, x)| {
-                let tile = |(i, out): (usize, &mut [A])| simd(|| columns(out, &x[i * TILE..], inner));
+                let tile = |(i, out): (usize, &mut [A])| {
+                    simd(
+                        #[inline(always)]
+                        || columns(out, &x[i * TILE..], inner),
+                    );
+                };
                 out.par_chunks_mut(TILE).enumerate().for_each(tile);
             });
         }
@@ -140,7 +148,15 @@ impl<E: Element> Tensor<E> {
             if x.len() <= PIECE {
                 return fold(x, start, push, merge);
             }
-            let pieces: Vec<A> = x.par_chunks(PIECE).map(|x| simd(|| fold(x, start, push, merge))).collect();
+            let pieces: Vec<A> = x
+                .par_chunks(PIECE)
+                .map(|x| {
+                    simd(
+                        #[inline(always)]
+                        || fold(x, start, push, merge),
+                    )
+                })
+                .collect();
             pieces[1..].iter().fold(pieces[0], |a, &b| merge(a, b))
         };
         self.reduce_lanes(dim, row, |out, block, inner| {
@@ -192,11 +208,14 @@ impl<E: Element> Tensor<E> {
         let x = dense.dense_slice();
         let block = len * inner;
         let several = |(out, x): (&mut [A], &[E])| {
-            simd(|| {
-                for (out, x) in out.chunks_exact_mut(block).zip(x.chunks_exact(block)) {
-                    if inner == 1 { row(out, x) } else { rows(out, x, inner) }
-                }
-            });
+            simd(
+                #[inline(always)]
+                || {
+                    for (out, x) in out.chunks_exact_mut(block).zip(x.chunks_exact(block)) {
+                        if inner == 1 { row(out, x) } else { rows(out, x, inner) }
+                    }
+                },
+            );
         };
         if x.len() <= TASK {
             several((&mut out, x));

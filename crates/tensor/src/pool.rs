@@ -190,7 +190,10 @@ impl<E: Float> Tensor<E> {
                 out.fill(E::default());
                 for pixel in windows.pixels(o) {
                     let row = &data[pixel * width..][..width];
-                    simd(|| out.iter_mut().zip(row).for_each(|(o, &x)| *o = *o + x));
+                    simd(
+                        #[inline(always)]
+                        || out.iter_mut().zip(row).for_each(|(o, &x)| *o = *o + x),
+                    );
                 }
             };
             out.par_chunks_mut(width).with_min_len((TASK / width).max(1)).enumerate().for_each(sum);
@@ -221,7 +224,10 @@ impl<E: Float> Tensor<E> {
                 indices.fill(first as i64);
                 for pixel in pixels {
                     let row = &data[pixel * width..][..width];
-                    simd(|| keep_larger(out, indices, row, pixel as i64));
+                    simd(
+                        #[inline(always)]
+                        || keep_larger(out, indices, row, pixel as i64),
+                    );
                 }
             };
             let min = (TASK / width).max(1);
@@ -264,11 +270,14 @@ impl<E: Float> Tensor<E> {
                 out.fill(E::default());
                 for o in back.pixels(pixel) {
                     let (g, indices) = (&g[o * width..][..width], &indices[o * width..][..width]);
-                    simd(|| {
-                        for ((out, &g), &index) in out.iter_mut().zip(g).zip(indices) {
-                            *out = *out + if index == pixel as i64 { g } else { E::default() };
-                        }
-                    });
+                    simd(
+                        #[inline(always)]
+                        || {
+                            for ((out, &g), &index) in out.iter_mut().zip(g).zip(indices) {
+                                *out = *out + if index == pixel as i64 { g } else { E::default() };
+                            }
+                        },
+                    );
                 }
             };
             out.par_chunks_mut(width).with_min_len((TASK / width).max(1)).enumerate().for_each(collect);

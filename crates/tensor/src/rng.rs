@@ -32,19 +32,21 @@ impl Rng {
     /// The stream called `name`. It depends on this generator's seed and the name, not on what has been drawn so
     /// far, and drawing from it leaves this generator as it is.
     pub fn fork(&self, name: &str) -> Self {
-        self.fork_bytes(name.as_bytes())
+        self.fork_bytes(b'n', name.as_bytes())
     }
 
     /// The stream with this number: one for each epoch or item.
     pub fn fork_index(&self, index: u64) -> Self {
-        self.fork_bytes(&index.to_le_bytes())
+        self.fork_bytes(b'i', &index.to_le_bytes())
     }
 
-    fn fork_bytes(&self, name: &[u8]) -> Self {
+    /// The stream for `name` among those of its `kind`.
+    fn fork_bytes(&self, kind: u8, name: &[u8]) -> Self {
         // The key of the new generator is a block of this one's key stream, at a nonce that no drawing uses. FNV-1a
         // spreads names over nonces; the top bit keeps clear of stream 0, which `new` draws from.
-        let nonce = name
+        let nonce = [kind]
             .iter()
+            .chain(name)
             .fold(0xcbf2_9ce4_8422_2325_u64, |h, &b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
         let mut parent = ChaCha8Rng::from_seed(self.0.get_seed());
         parent.set_stream(nonce | 1 << 63);

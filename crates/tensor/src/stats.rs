@@ -129,8 +129,8 @@ impl<E: Float> Tensor<E> {
 
     #[track_caller]
     fn squared_deviations(&self, axes: &Axes, correction: usize) -> (Tensor<E>, E) {
-        let mean = self.mean_keepdim(axes);
         let mask = axes.mask("var", self.rank());
+        let mean = self.mean_keepdim(axes);
         let count: usize =
             self.shape().iter().zip(mask.iter()).filter(|(_, m)| **m == 1).map(|(d, _)| *d).product();
         let squares = self.zip("var", &mean, |x, mean| (x - mean) * (x - mean));
@@ -202,6 +202,8 @@ impl<E: Float> Tensor<E> {
     #[track_caller]
     pub fn norm_p_keepdim(&self, p: E, axes: impl Into<Axes>) -> Tensor<E> {
         let axes = axes.into();
+        // Checked in this operation's name before others run into it.
+        axes.mask("norm", self.rank());
         match p.to_f64() {
             0.0 => self.map(|x| if x == E::default() { x } else { E::ONE }).sum_keepdim(axes),
             1.0 => self.abs().sum_keepdim(axes),

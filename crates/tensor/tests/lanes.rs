@@ -379,7 +379,8 @@ panics! {
     argmax_of_nothing: "argmax: no elements to choose from in shape [0]", Tensor::<f32>::zeros(&[2, 0]).argmax(..);
     argmax_of_two_axes: "argmax: expected one axis or all, got 2 of 3", Tensor::<f32>::zeros(&[2, 2, 2]).argmax([0, 1]);
     prod_axis: "prod: axis 2 is out of range for a tensor of 2 axes", Tensor::<f32>::zeros(&[2, 2]).prod(2);
-    var_axis: "axis -3 is out of range for a tensor of 2 axes", Tensor::<f32>::zeros(&[2, 2]).var(-3, 1);
+    norm_axis: "norm: axis 2 is out of range for a tensor of 1 axes", Tensor::<f32>::zeros(&[2]).norm(2);
+    var_axis: "var: axis -3 is out of range for a tensor of 2 axes", Tensor::<f32>::zeros(&[2, 2]).var(-3, 1);
     cumsum_axis: "cumsum: axis 0 is out of range for a tensor of 0 axes", Tensor::<f32>::zeros(&[]).cumsum(0);
     topk_of_too_few: "topk: 4 elements of axis 1 of shape [2, 3]", Tensor::<f32>::zeros(&[2, 3]).topk(4, 1, true);
     softmax_axis: "softmax: axis 1 is out of range for a tensor of 1 axes", Tensor::<f32>::zeros(&[2]).softmax(1);

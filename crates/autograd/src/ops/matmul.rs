@@ -60,9 +60,8 @@ pub fn linear<T: Float>(x: &Var<T>, w: &Var<T>, b: Option<&Var<T>>) -> Var<T> {
     let (x_shape, w_shape) = (x.shape(), w.shape());
     let fits = w_shape.len() == 2 && x_shape.last() == Some(&w_shape[1]);
     assert!(fits, "linear: inner dimensions differ: input {x_shape:?}, weight {w_shape:?}");
-    let product = x.value().matmul(&w.value().t());
     let Some(b) = b else {
-        return Var::record("linear", [x, w], product, || {
+        return Var::record("linear", [x, w], x.value().linear(&w.value(), None), || {
             let (x, w) = (x.save(), w.save());
             move |d| {
                 [d.wanted(0, |g| g.matmul(&w.var())), d.wanted(1, |g| rows(g).t().matmul(&rows(&x.var())))]
@@ -71,7 +70,8 @@ pub fn linear<T: Float>(x: &Var<T>, w: &Var<T>, b: Option<&Var<T>>) -> Var<T> {
     };
     let b_shape = b.shape();
     assert!(*b_shape == w_shape[..1], "linear: shapes differ: weight {w_shape:?}, bias {b_shape:?}");
-    Var::record("linear", [x, w, b], product + &b.value(), || {
+    let value = x.value().linear(&w.value(), Some(&b.value()));
+    Var::record("linear", [x, w, b], value, || {
         let (x, w) = (x.save(), w.save());
         move |d| {
             [

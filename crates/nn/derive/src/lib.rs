@@ -6,8 +6,9 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+use proc_macro_crate::{FoundCrate, crate_name};
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{format_ident, quote};
 use syn::{Data, DeriveInput, Error, Fields, GenericParam, Result, parse_macro_input};
 
 /// Implements `downhill_nn::Module` for a struct.
@@ -24,6 +25,7 @@ fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let Data::Struct(data) = &input.data else {
         return Err(Error::new_spanned(&input.ident, "Module can be derived for structs only"));
     };
+    let nn = nn();
     let mut visits = Vec::new();
     for (i, field) in data.fields.iter().enumerate() {
         if is_skipped(field)? {
@@ -33,7 +35,7 @@ fn expand(input: &DeriveInput) -> Result<TokenStream> {
         let name = name.trim_start_matches("r#");
         let access = syn::Member::from(i);
         let access = field.ident.clone().map_or(access, Into::into);
-        visits.push(quote! { ::downhill_nn::visit_child(&self.#access, #name, visitor); });
+        visits.push(quote! { #nn::visit_child(&self.#access, #name, visitor); });
     }
 
     let mut types = input.generics.params.iter().filter_map(|param| match param {
@@ -44,25 +46,42 @@ fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let (own, arguments, bounds) = input.generics.split_for_impl();
     Ok(match types.next() {
         Some(element) => quote! {
-            impl #own ::downhill_nn::Module<#element> for #name #arguments #bounds {
-                fn visit(&self, visitor: &mut dyn ::downhill_nn::Visitor<#element>) {
+            impl #own #nn::Module<#element> for #name #arguments #bounds {
+                fn visit(&self, visitor: &mut dyn #nn::Visitor<#element>) {
                     #(#visits)*
                 }
             }
         },
         None if matches!(data.fields, Fields::Unit) => quote! {
-            impl<T: ::downhill_nn::Float> ::downhill_nn::Module<T> for #name {
-                fn visit(&self, _visitor: &mut dyn ::downhill_nn::Visitor<T>) {}
+            impl<T: #nn::Float> #nn::Module<T> for #name {
+                fn visit(&self, _visitor: &mut dyn #nn::Visitor<T>) {}
             }
         },
         None => quote! {
-            impl #own ::downhill_nn::Module<f32> for #name #arguments #bounds {
-                fn visit(&self, visitor: &mut dyn ::downhill_nn::Visitor<f32>) {
+            impl #own #nn::Module<f32> for #name #arguments #bounds {
+                fn visit(&self, visitor: &mut dyn #nn::Visitor<f32>) {
                     #(#visits)*
                 }
             }
         },
     })
+}
+
+/// Where the deriving crate finds downhill-nn: as a dependency of its own, or as `downhill::nn`.
+fn nn() -> TokenStream {
+    if let Ok(FoundCrate::Name(name)) = crate_name("downhill-nn") {
+        let name = format_ident!("{name}");
+        return quote! { ::#name };
+    }
+    match crate_name("downhill") {
+        Ok(FoundCrate::Name(name)) => {
+            let name = format_ident!("{name}");
+            quote! { ::#name::nn }
+        }
+        Ok(FoundCrate::Itself) if crate_name("downhill-nn").is_err() => quote! { ::downhill::nn },
+        // In downhill-nn itself, and where neither is found: the compiler's message will name what is missing.
+        _ => quote! { ::downhill_nn },
+    }
 }
 
 fn is_skipped(field: &syn::Field) -> Result<bool> {

@@ -14,7 +14,7 @@ pub enum Isa {
     Portable,
     /// 256-bit vectors and fused multiply-add (x86-64-v3).
     Avx2,
-    /// 512-bit vectors and 32 registers (x86-64-v4).
+    /// 512-bit vectors and 32 registers (AVX-512 F, BW, DQ and VL).
     Avx512,
 }
 

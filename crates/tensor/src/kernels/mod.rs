@@ -1,4 +1,4 @@
-//! Everything that touches memory in bulk, and all the unsafe code of the workspace.
+//! Everything that touches memory in bulk, and all the unsafe code of the library.
 //!
 //! - [`buffer`]: aligned memory that is recycled instead of returned to the system,
 //! - [`isa`]: which instruction set this process uses, and how a plain loop is compiled for it,

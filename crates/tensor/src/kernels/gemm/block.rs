@@ -23,7 +23,7 @@ const MC: usize = 96;
 /// Columns of B that are packed at a time for all threads: with KC, 4 MiB, which L3 holds.
 const SHARED_NC: usize = 2048;
 /// Rows of A in a task that shares B: whole micro-tiles of any instruction set, and few enough for many tasks, which
-/// keep all threads busy to the end.
+/// keep all threads busy to the end: products of fewer rows need shorter tasks for that, taller ones pass B less often.
 const fn shared_mc(m: usize) -> usize {
     if m < 1024 { 24 } else { 48 }
 }

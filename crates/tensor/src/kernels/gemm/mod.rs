@@ -183,7 +183,7 @@ fn run<S: Simd>(simd: Option<S>, p: Product<'_>) {
     }
 }
 
-/// A validated call of [`gemm`] with `m, n > 0`: shapes match, and `c` is valid for reading and
+/// A validated call of [`gemm_with`] with `m, n > 0`: shapes match, and `c` is valid for reading and
 /// writing `m` rows of `n` elements at distance `ldc >= n`, with nobody else accessing these.
 #[derive(Clone, Copy)]
 struct Product<'a> {
