@@ -35,8 +35,8 @@
 //! # One formula for values and for graphs
 //!
 //! Backward functions are written in terms of `Var`. In an ordinary backward pass nothing is recorded and they run
-//! straight on tensors (elementwise derivatives as one fused loop); with a graph being recorded the same formula yields
-//! derivatives of derivatives.
+//! straight on tensors (elementwise derivatives as one fused loop); with a graph being recorded the same formula would
+//! yield derivatives of derivatives; there is no way to ask for that yet.
 //!
 //! # Every derivative is checked
 //!
