@@ -28,6 +28,19 @@ pub(super) struct Tile<'a> {
     pub prefetch_a: usize,
     /// How far behind `b` the row lies that is fetched at each step; 0 if the block is in a cache already.
     pub prefetch_b: usize,
+    /// Where to leave a copy of B, as a packed panel; null for nowhere. The loads are made anyway, and the stores cost
+    /// next to nothing beside the multiply-adds.
+    pub keep_b: *mut f32,
+    /// What to bring into the second cache meanwhile.
+    pub ahead: Option<Ahead>,
+}
+
+/// Rows of B, `stride` apart, that later tiles read: a row in every `every` steps, a power of two.
+#[derive(Clone, Copy)]
+pub(super) struct Ahead {
+    pub row: *const f32,
+    pub stride: usize,
+    pub every: usize,
 }
 
 impl Tile<'_> {
@@ -76,6 +89,7 @@ impl<S: Simd, const R: usize, const W: usize> Op<S> for Instance<'_, R, W> {
         }
         let mut acc = [[simd.splat(0.0); W]; R];
         let (mut a, mut b) = (t.a, t.b);
+        let mut ahead = t.ahead;
         for p in 0..t.k {
             if p % LINE == 0 && t.prefetch_a != 0 {
                 for i in 0..R {
@@ -87,8 +101,22 @@ impl<S: Simd, const R: usize, const W: usize> Op<S> for Instance<'_, R, W> {
                     simd.prefetch(b.wrapping_add(t.prefetch_b + j * S::LANES));
                 }
             }
+            if let Some(ahead) = &mut ahead
+                && p & (ahead.every - 1) == 0
+            {
+                for j in 0..W {
+                    simd.prefetch_far(ahead.row.wrapping_add(j * S::LANES));
+                }
+                ahead.row = ahead.row.wrapping_add(ahead.stride);
+            }
             // SAFETY: `a` and `b` are at column and row `p < k`, see `Tile`.
             let bs: [S::V; W] = std::array::from_fn(|j| unsafe { simd.load(b.add(j * S::LANES)) });
+            if !t.keep_b.is_null() {
+                for (j, &b) in bs.iter().enumerate() {
+                    // SAFETY: step `p < k` of the panel, see `Tile`.
+                    unsafe { simd.store(t.keep_b.add((p * NV + j) * S::LANES), b) };
+                }
+            }
             for (i, acc) in acc.iter_mut().enumerate() {
                 // SAFETY: as above, with `i < R == rows`.
                 let x = simd.splat(unsafe { *a.add(i * t.a_row) });
