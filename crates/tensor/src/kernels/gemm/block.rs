@@ -56,8 +56,6 @@ pub(super) unsafe fn multiply<S: Simd>(simd: S, p: &Product<'_>, rows: Range<usi
     // Taken, not borrowed: whatever runs on this thread in between finds an empty one.
     let mut scratch = SCRATCH.take();
     for cols in pieces(cols, NC) {
-        // A vector of B that reaches beyond the columns must not be read in place.
-        let b_in_place = b_in_place && cols.len().is_multiple_of(S::LANES);
         let mut steps = 0..kc.min(k);
         loop {
             let b = place::<S, false>(simd, p.b.t(), cols.clone(), steps.clone(), b_in_place, &mut scratch.b);
@@ -98,7 +96,8 @@ pub(super) fn multiply_shared<S: Simd>(simd: S, p: &Product<'_>) {
                     place::<S, true>(simd, p.a, rows.clone(), steps.clone(), n <= FEW_COLS, &mut scratch.a);
                 for part in pieces(cols.clone(), NC) {
                     let start = packed[(part.start - cols.start) * steps.len()..].as_ptr();
-                    let b = Block { start, panel: width * steps.len(), lane: 1, step: width };
+                    let b =
+                        Block { start, panel: width * steps.len(), lane: 1, step: width, in_place: false };
                     let sweep =
                         Sweep { p, rows: rows.clone(), cols: part, steps: steps.clone(), a, b, kept: None };
                     // SAFETY: tasks have rows of their own, and `a` and `b` are these blocks.
@@ -177,11 +176,13 @@ impl Sweep<'_> {
             // In place, for the first rows of A: some steps ahead from the second cache, more from L3 or memory.
             prefetch_b: match keep {
                 Some(_) => 8 * b.step,
-                None if x == 0 && b.step > NV * S::LANES => 24 * b.step,
+                None if x == 0 && b.in_place => 24 * b.step,
                 None => 0,
             },
             b: b.start.wrapping_add(y * b.panel),
             b_row: b.step,
+            // In place, what lies past the columns may be outside of the matrix.
+            b_ends: b.in_place && !(cols.end - j).is_multiple_of(S::LANES),
             keep_b: keep
                 .map_or(std::ptr::null_mut(), |kept| kept.start.wrapping_add(y * kept.panel).cast_mut()),
             ahead: self.ahead::<S>(x, y),
@@ -222,6 +223,7 @@ struct Block {
     panel: usize,
     lane: usize,
     step: usize,
+    in_place: bool,
 }
 
 /// Finds or makes the block `lanes x steps` of `src`, whose rows are the lanes.
@@ -235,12 +237,12 @@ fn place<S: Simd, const A: bool>(
 ) -> Block {
     let width = panel_width::<S, A>();
     if steps.is_empty() {
-        return Block { start: std::ptr::null(), panel: 0, lane: 0, step: 0 };
+        return Block { start: std::ptr::null(), panel: 0, lane: 0, step: 0, in_place: false };
     }
     let data = src.from(lanes.start, steps.start);
     if in_place {
         let (lane, step) = (src.row_stride, src.col_stride);
-        return Block { start: data.as_ptr(), panel: width * lane, lane, step };
+        return Block { start: data.as_ptr(), panel: width * lane, lane, step, in_place };
     }
     let dst = buffer.get(lanes.len().next_multiple_of(width) * steps.len());
     simd.enter(Pack::<A> {
@@ -251,14 +253,20 @@ fn place<S: Simd, const A: bool>(
         steps: steps.len(),
         dst,
     });
-    Block { start: buffer.0.as_ptr().cast(), panel: width * steps.len(), lane: 1, step: width }
+    Block {
+        start: buffer.0.as_ptr().cast(),
+        panel: width * steps.len(),
+        lane: 1,
+        step: width,
+        in_place: false,
+    }
 }
 
 /// Room for the block `lanes x steps` of B, packed.
 fn keep<S: Simd>(lanes: usize, steps: usize, buffer: &mut Lines) -> Block {
     let width = panel_width::<S, false>();
     let start = buffer.get(lanes.next_multiple_of(width) * steps).as_mut_ptr();
-    Block { start, panel: width * steps, lane: 1, step: width }
+    Block { start, panel: width * steps, lane: 1, step: width, in_place: false }
 }
 
 /// Cuts a range into pieces of `len`, the last of which may be shorter.

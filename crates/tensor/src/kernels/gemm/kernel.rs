@@ -13,10 +13,12 @@ pub(super) struct Tile<'a> {
     pub a: *const f32,
     pub a_row: usize,
     pub a_col: usize,
-    /// Row `p` of B starts at `b + p * b_row`. All `vectors(cols) * LANES` elements of it are
-    /// readable, those past `cols` are of no consequence.
+    /// Row `p` of B starts at `b + p * b_row`.
     pub b: *const f32,
     pub b_row: usize,
+    /// Only the first `cols` elements of each row of B are readable. Otherwise whole vectors are, and what lies past
+    /// `cols` is of no consequence.
+    pub b_ends: bool,
     pub c: *mut f32,
     pub c_row: usize,
     /// Add to C instead of overwriting it.
@@ -56,10 +58,11 @@ impl Tile<'_> {
             ($($rows:literal)*) => {
                 match self.rows {
                     $($rows => if const { $rows <= S::MR } {
-                        if self.cols > S::LANES {
-                            simd.enter(Instance::<$rows, NV>(self));
-                        } else {
-                            simd.enter(Instance::<$rows, 1>(self));
+                        match (self.cols > S::LANES, self.b_ends) {
+                            (true, false) => simd.enter(Instance::<$rows, NV, false>(self)),
+                            (true, true) => simd.enter(Instance::<$rows, NV, true>(self)),
+                            (false, false) => simd.enter(Instance::<$rows, 1, false>(self)),
+                            (false, true) => simd.enter(Instance::<$rows, 1, true>(self)),
                         }
                     })*
                     _ => unreachable!("a tile has at most 12 rows"),
@@ -73,10 +76,10 @@ impl Tile<'_> {
 /// Elements in a cache line.
 const LINE: usize = 16;
 
-/// A tile of `R` rows and `W` vectors, which its maker vouches for as in [`Tile::run`].
-struct Instance<'t, const R: usize, const W: usize>(&'t Tile<'t>);
+/// A tile of `R` rows and `W` vectors, which its maker vouches for as in [`Tile::run`]; `ENDS` is its `b_ends`.
+struct Instance<'t, const R: usize, const W: usize, const ENDS: bool>(&'t Tile<'t>);
 
-impl<S: Simd, const R: usize, const W: usize> Op<S> for Instance<'_, R, W> {
+impl<S: Simd, const R: usize, const W: usize, const ENDS: bool> Op<S> for Instance<'_, R, W, ENDS> {
     type Out = ();
 
     #[inline(always)]
@@ -110,7 +113,12 @@ impl<S: Simd, const R: usize, const W: usize> Op<S> for Instance<'_, R, W> {
                 ahead.row = ahead.row.wrapping_add(ahead.stride);
             }
             // SAFETY: `a` and `b` are at column and row `p < k`, see `Tile`.
-            let bs: [S::V; W] = std::array::from_fn(|j| unsafe { simd.load(b.add(j * S::LANES)) });
+            let bs: [S::V; W] = std::array::from_fn(|j| unsafe {
+                match ENDS && j + 1 == W {
+                    true => simd.load_first(b.add(j * S::LANES), t.cols - j * S::LANES),
+                    false => simd.load(b.add(j * S::LANES)),
+                }
+            });
             if !t.keep_b.is_null() {
                 for (j, &b) in bs.iter().enumerate() {
                     // SAFETY: step `p < k` of the panel, see `Tile`.
