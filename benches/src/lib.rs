@@ -3,3 +3,4 @@
 
 pub mod cases;
 mod peers;
+mod step;
