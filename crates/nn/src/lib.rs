@@ -55,6 +55,7 @@
 // The derived code names this crate, also inside of it.
 extern crate self as downhill_nn;
 
+mod error;
 mod hooks;
 pub mod init;
 mod layers;
@@ -64,6 +65,7 @@ mod state;
 
 pub use downhill_nn_derive::Module;
 pub use downhill_tensor::Float;
+pub use error::{Error, Mismatch, Misshapen, Result};
 pub use hooks::{Call, HookGuard, forward_hook};
 pub use layers::{
     AdaptiveAvgPool2d, AdaptiveConcatPool2d, AdaptiveMaxPool2d, AvgPool2d, BatchNorm, BatchNorm1d,
@@ -77,4 +79,4 @@ pub use loss::{
 pub use module::{
     AnyBuffer, Buffer, Forward, Generator, Item, Mode, Module, Place, Visitor, norm_bias_params, walk,
 };
-pub use state::AnyTensor;
+pub use state::{AnyTensor, StateDict, checked};

@@ -1,18 +1,20 @@
 //! What a model has, and what it does.
 
+mod cells;
 mod groups;
 mod settings;
-mod state;
 mod visit;
 
 use downhill_autograd::Var;
 use downhill_tensor::Float;
 
+pub use cells::{AnyBuffer, Buffer, Generator, Mode};
 pub use groups::norm_bias_params;
-pub use state::{AnyBuffer, Buffer, Generator, Mode};
 pub use visit::{Item, Place, Visitor, walk};
 
+use crate::error::{Mismatch, Result};
 use crate::hooks;
+use crate::state::{self, StateDict};
 
 /// A tree of parameters, buffers, modes and generators. Derive it: `#[derive(Module)]`.
 ///
@@ -114,6 +116,28 @@ pub trait Module<T: Float = f32>: Send + Sync {
     fn freeze_to(&self, n: isize) {
         let norms = norm_bias_params(self, false);
         groups::freeze_to(&self.param_groups(), n, &norms);
+    }
+
+    /// Parameters, buffers and generators by name. Handles: what is trained afterwards does not show in it.
+    fn state_dict(&self) -> StateDict {
+        StateDict::of(self)
+    }
+
+    /// Loads a state of this model, all of it. What loses nothing is converted (f32 to f64). Generators that the state has
+    /// not, because it comes from another program, go on as they are.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`](crate::Error::Mismatch) with all keys that are missing, unexpected or misshapen, if there is
+    /// one; the model is then what it was before.
+    fn load_state_dict(&self, dict: &StateDict) -> Result<()> {
+        state::load::strict(self, dict)
+    }
+
+    /// Loads what of the state fits, and returns what does not: a model for other classes from a trained one. (PyTorch's
+    /// `strict=False` refuses tensors of another shape; here they are among what did not fit.)
+    #[must_use = "it says what was not loaded"]
+    fn load_state_dict_lenient(&self, dict: &StateDict) -> Mismatch {
+        state::load::lenient(self, dict)
     }
 
     /// Trains the last group only. fastai's `freeze`.

@@ -74,4 +74,54 @@ impl AnyTensor {
     pub fn shape(&self) -> &[usize] {
         each!(self, tensor => tensor.shape())
     }
+
+    /// The same numbers as another type, if that loses nothing: `f32` as `f64`, and every type as itself.
+    pub(super) fn widened(&self, dtype: DType) -> Option<AnyTensor> {
+        match (self, dtype) {
+            (AnyTensor::F32(tensor), DType::F64) => Some(AnyTensor::F64(tensor.to())),
+            _ => (self.dtype() == dtype).then(|| self.clone()),
+        }
+    }
+
+    /// Type and shape for messages: `f32 [64, 3, 7, 7]`.
+    pub(super) fn description(&self) -> String {
+        format!("{} {:?}", self.dtype(), self.shape())
+    }
+
+    /// The elements in row-major order, little-endian.
+    pub(super) fn to_le_bytes(&self) -> Vec<u8> {
+        match self {
+            AnyTensor::F32(tensor) => tensor.iter().flat_map(f32::to_le_bytes).collect(),
+            AnyTensor::F64(tensor) => tensor.iter().flat_map(f64::to_le_bytes).collect(),
+            AnyTensor::U8(tensor) => tensor.to_vec(),
+            AnyTensor::I64(tensor) => tensor.iter().flat_map(i64::to_le_bytes).collect(),
+            AnyTensor::Bool(tensor) => tensor.iter().map(u8::from).collect(),
+        }
+    }
+
+    /// The tensor that [`to_le_bytes`](Self::to_le_bytes) made bytes of. `None` if there are more or fewer bytes than the
+    /// shape needs, the shape is none that a tensor can have, or a truth value is neither 0 nor 1.
+    pub(super) fn from_le_bytes(dtype: DType, shape: &[usize], bytes: &[u8]) -> Option<AnyTensor> {
+        Some(match dtype {
+            DType::F32 => AnyTensor::F32(tensor(shape, bytes, f32::from_le_bytes)?),
+            DType::F64 => AnyTensor::F64(tensor(shape, bytes, f64::from_le_bytes)?),
+            DType::I64 => AnyTensor::I64(tensor(shape, bytes, i64::from_le_bytes)?),
+            DType::U8 => AnyTensor::U8(tensor(shape, bytes, |[byte]| byte)?),
+            DType::Bool => {
+                let valid = bytes.iter().all(|&byte| byte <= 1);
+                AnyTensor::Bool(valid.then(|| tensor(shape, bytes, |[byte]| byte == 1))??)
+            }
+        })
+    }
+}
+
+/// The tensor whose elements `read` finds in every `N` bytes.
+pub(super) fn tensor<E: Element, const N: usize>(
+    shape: &[usize],
+    bytes: &[u8],
+    read: impl Fn([u8; N]) -> E,
+) -> Option<Tensor<E>> {
+    let (elements, rest) = bytes.as_chunks::<N>();
+    let data = rest.is_empty().then(|| elements.iter().map(|&bytes| read(bytes)).collect())?;
+    Tensor::try_from_vec(data, shape)
 }
