@@ -60,8 +60,11 @@ mod hooks;
 pub mod init;
 mod layers;
 mod loss;
+mod models;
 mod module;
 mod state;
+mod stats;
+mod summary;
 
 pub use downhill_nn_derive::Module;
 pub use downhill_tensor::Float;
@@ -76,7 +79,13 @@ pub use loss::{
     CrossEntropy, Reduction, bce_with_logits, cross_entropy, l1_loss, mnist_loss, mse_loss, nll_loss,
     smooth_l1_loss,
 };
+pub use models::{
+    BasicBlock, HeadOptions, ResNet, VisionModel, conv_layer, create_body, create_head, create_vision_model,
+    resnet18, resnet34, simple_cnn, simple_net,
+};
 pub use module::{
     AnyBuffer, Buffer, Forward, Generator, Item, Mode, Module, Place, Visitor, norm_bias_params, walk,
 };
 pub use state::{AnyTensor, StateDict, checked};
+pub use stats::ActivationStats;
+pub use summary::summary;

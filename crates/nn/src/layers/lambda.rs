@@ -8,6 +8,8 @@ use downhill_tensor::Float;
 
 use crate::{Forward, Module, Visitor};
 
+type Function<T> = dyn Fn(&Var<T>) -> Var<T> + Send + Sync;
+
 /// A layer from any function without parameters. fastai's `Lambda`.
 ///
 /// ```
@@ -20,7 +22,7 @@ use crate::{Forward, Module, Visitor};
 /// assert_eq!(*net.forward(&Var::new(Tensor::zeros(&[2, 1, 28, 28]))).shape(), [2, 10]);
 /// ```
 #[derive(Clone)]
-pub struct Lambda<T: Float = f32>(Arc<dyn Fn(&Var<T>) -> Var<T> + Send + Sync>);
+pub struct Lambda<T: Float = f32>(Arc<Function<T>>);
 
 impl<T: Float> Lambda<T> {
     /// The layer whose forward is `f`.
