@@ -17,7 +17,7 @@ use crate::{
 /// of zero.
 ///
 /// # Panics
-/// If `n_in` is zero.
+/// If `n_in` is zero, or another number than that of an `arch` which is not for three channels itself.
 #[track_caller]
 pub fn create_body<T: Float>(arch: ResNet<T>, n_in: usize) -> Sequential<T> {
     let ResNet { mut conv1, bn1, relu, maxpool, layer1, layer2, layer3, layer4, .. } = arch;
@@ -34,6 +34,7 @@ fn with_channels<T: Float>(conv: &Conv2d<T>, n_in: usize) -> Var<T> {
     if n_in == c {
         return conv.weight.clone();
     }
+    assert!(c == 3, "create_body: expected a first layer for 3 channels to adapt, got one for {c}");
     let value = match n_in {
         1 => weight.sum_keepdim(1),
         2 => weight.narrow(1, 0, 2) * T::from_f64(1.5),
@@ -113,7 +114,7 @@ pub fn create_head<T: Float>(nf: usize, n_out: usize, options: &HeadOptions, rng
             let name = format!("dropout {}", head.0.len());
             head = head.push(Dropout::new(p, rng.fork(&name)));
         }
-        // A bias would be taken away by the batch norm's successor; fastai leaves it out behind one.
+        // As in fastai, there is no bias behind a batch norm.
         head = head.push(if bn { Linear::without_bias(ni, no, rng) } else { Linear::new(ni, no, rng) });
         if !last {
             head = head.push(ReLU);
