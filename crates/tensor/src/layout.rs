@@ -167,6 +167,11 @@ impl Layout {
         self.len() == 0 || self.is_dense_in(self.memory_order().iter().copied())
     }
 
+    /// Whether elements lie in the same places, but for the offset, as those of `other`, which has the same shape.
+    pub(crate) fn lies_like(&self, other: &Layout) -> bool {
+        (0..self.rank()).all(|i| self.shape[i] == 1 || self.strides[i] == other.strides[i])
+    }
+
     /// A fresh dense layout of the same shape that keeps this layout's order of axes in memory.
     pub(crate) fn dense_like(&self) -> Self {
         let mut strides = self.shape;

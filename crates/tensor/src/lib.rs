@@ -80,6 +80,7 @@ mod tensor;
 pub mod testing;
 mod threads;
 mod unary;
+mod update;
 mod view;
 
 pub use axes::Axes;

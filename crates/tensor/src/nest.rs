@@ -128,6 +128,29 @@ impl<const N: usize> Nest<N> {
         }
     }
 
+    /// Calls `body` for the runs, or parts of runs, that make up `len` elements of output from `start` on: with the
+    /// position after `start`, the length, and the operands' starts.
+    #[inline(always)]
+    pub(crate) fn for_each_run(
+        &self,
+        start: usize,
+        len: usize,
+        mut body: impl FnMut(usize, usize, [usize; N]),
+    ) {
+        if len == 0 {
+            return;
+        }
+        let mut next = self.starts_from(start / self.run);
+        let mut skipped = start % self.run;
+        let mut done = 0;
+        while done < len {
+            let part = (self.run - skipped).min(len - done);
+            body(done, part, self.along(next(), skipped));
+            done += part;
+            skipped = 0;
+        }
+    }
+
     /// How many runs there are.
     pub(crate) fn runs(&self) -> usize {
         self.outer.iter().product()
