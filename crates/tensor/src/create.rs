@@ -4,7 +4,7 @@ use rand_distr::{Distribution, StandardNormal, StandardUniform};
 
 use crate::element::{Element, Float, Number};
 use crate::kernels::buffer::Buffer;
-use crate::layout::{Dims, Layout};
+use crate::layout::{Dims, Layout, MAX_RANK};
 use crate::rng::Rng;
 use crate::tensor::Tensor;
 
@@ -22,6 +22,20 @@ impl<E: Element> Tensor<E> {
     #[track_caller]
     pub fn from_vec(data: Vec<E>, shape: &[usize]) -> Self {
         Tensor::copied("from_vec", &data, shape)
+    }
+
+    /// [`from_vec`](Self::from_vec) for a shape from outside, such as a file's: `None` if it has another number of
+    /// elements, more axes than a tensor can have, or lengths that no memory could hold.
+    ///
+    /// ```
+    /// # use downhill_tensor::Tensor;
+    /// assert!(Tensor::try_from_vec(vec![1, 2, 3, 4, 5, 6_i64], &[2, 3]).is_some());
+    /// assert!(Tensor::<i64>::try_from_vec(vec![], &[0, usize::MAX, 2]).is_none());
+    /// ```
+    pub fn try_from_vec(data: Vec<E>, shape: &[usize]) -> Option<Self> {
+        // A product that wraps around could by chance equal the number of elements.
+        let count = (shape.len() <= MAX_RANK).then(|| Dims::new(shape).checked_count(size_of::<E>()))?;
+        (count == Some(data.len())).then(|| Tensor::from_vec(data, shape))
     }
 
     /// A copy of the values of `data` in row-major order.

@@ -56,6 +56,7 @@ mod display;
 mod element;
 mod elementwise;
 mod extrema;
+pub mod file;
 mod fuse;
 mod index;
 mod join;
