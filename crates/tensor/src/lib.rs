@@ -49,6 +49,7 @@
 
 mod arith;
 mod axes;
+mod bits;
 mod compare;
 mod conv;
 mod create;
@@ -64,6 +65,7 @@ mod join;
 mod kernels;
 mod lanes;
 mod layout;
+mod mask;
 mod matmul;
 mod nest;
 mod norm_layers;
@@ -74,18 +76,20 @@ mod rng;
 mod scan;
 mod serialize;
 mod softmax;
+mod sort;
 mod split;
 mod stats;
 mod tensor;
 pub mod testing;
 mod threads;
+mod triangle;
 mod unary;
 mod update;
 mod view;
 
 pub use axes::Axes;
 pub use conv::{Conv2dOptions, Pair};
-pub use element::{DType, Element, Float, Number};
+pub use element::{Bits, DType, Element, Float, Number};
 pub use join::{cat, stack};
 pub use kernels::Isa;
 pub use layout::{Dims, MAX_RANK};
