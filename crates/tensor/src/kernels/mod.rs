@@ -5,7 +5,8 @@
 //! - [`gemm`]: matrix products,
 //! - [`math`], [`trig`]: elementary functions that vectorise,
 //! - [`stream`]: writing past the caches,
-//! - [`sum`]: sums along contiguous memory in an order that depends on their length alone.
+//! - [`sum`]: sums along contiguous memory in an order that depends on their length alone,
+//! - [`transpose`]: transposes of matrices.
 //!
 //! Kernels work on slices. They know nothing of tensors, broadcasting or axes; the modules above reduce every
 //! operation to runs over slices first.
@@ -16,6 +17,7 @@ pub(crate) mod isa;
 pub(crate) mod math;
 pub(crate) mod stream;
 pub(crate) mod sum;
+pub(crate) mod transpose;
 pub(crate) mod trig;
 
 pub(crate) use gemm::Gemm;

@@ -5,7 +5,7 @@
 //! operands' own layout serves, they are read in place: copying costs most where m or n is small.
 
 use super::super::buffer::Buffer;
-use super::kernel::Tile;
+use super::kernel::{Part, Tile};
 use super::pack::{Pack, panel_width};
 use super::simd::{NV, Simd};
 use super::{Epilogue, Mat, Product};
@@ -159,7 +159,7 @@ impl Sweep<'_> {
         let tile = Tile {
             rows: S::MR.min(rows.end - i),
             cols: (NV * S::LANES).min(cols.end - j),
-            k: steps.len(),
+            parts: &[Part { a: 0, b: 0, k: steps.len() }],
             a: a.start.wrapping_add(x * a.panel),
             a_row: a.lane,
             a_col: a.step,
@@ -168,6 +168,7 @@ impl Sweep<'_> {
             // In place, for the first rows of A, from L3 or memory: a latency of two dozen steps.
             prefetch_b: if x == 0 && b.step > NV * S::LANES { 24 * b.step } else { 0 },
             b: b.start.wrapping_add(y * b.panel),
+            b_ends: false,
             b_row: b.step,
             c: p.c.wrapping_add(i * p.ldc + j),
             c_row: p.ldc,

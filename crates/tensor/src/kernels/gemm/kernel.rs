@@ -1,21 +1,30 @@
-//! The micro-kernel: one tile of C, held in registers over one block of k.
+//! The micro-kernel: one tile of C, held in registers over one block of k, or over several that lie apart.
 
 use super::Epilogue;
 use super::simd::{NV, Op, Simd};
 
-/// One micro-kernel call: `rows x cols` elements of C from `k` columns of A and `k` rows of B.
+/// One term of a sum of products: `k` columns of A and `k` rows of B, which start at the offsets `a` and `b`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) a: usize,
+    pub(crate) b: usize,
+    pub(crate) k: usize,
+}
+
+/// One micro-kernel call: `rows x cols` elements of C, the sum of the products of `parts`.
 #[derive(Clone, Copy)]
 pub(super) struct Tile<'a> {
     pub rows: usize,
     pub cols: usize,
-    pub k: usize,
-    /// Element `(i, p)` of A is at `a + i * a_row + p * a_col`, packed or in place.
+    pub parts: &'a [Part],
+    /// Element `(i, p)` of A is at `a + part.a + i * a_row + p * a_col`, packed or in place.
     pub a: *const f32,
     pub a_row: usize,
     pub a_col: usize,
-    /// Row `p` of B starts at `b + p * b_row`. All `vectors(cols) * LANES` elements of it are
-    /// readable, those past `cols` are of no consequence.
+    /// Row `p` of B starts at `b + part.b + p * b_row`. All `vectors(cols) * LANES` elements of it are
+    /// readable, those past `cols` are of no consequence; or, if `b_ends`, `cols <= LANES` of them.
     pub b: *const f32,
+    pub b_ends: bool,
     pub b_row: usize,
     pub c: *mut f32,
     pub c_row: usize,
@@ -43,10 +52,12 @@ impl Tile<'_> {
             ($($rows:literal)*) => {
                 match self.rows {
                     $($rows => if const { $rows <= S::MR } {
-                        if self.cols > S::LANES {
-                            simd.enter(Instance::<$rows, NV>(self));
+                        if self.b_ends {
+                            simd.enter(Instance::<$rows, 1, true>(self));
+                        } else if self.cols > S::LANES {
+                            simd.enter(Instance::<$rows, NV, false>(self));
                         } else {
-                            simd.enter(Instance::<$rows, 1>(self));
+                            simd.enter(Instance::<$rows, 1, false>(self));
                         }
                     })*
                     _ => unreachable!("a tile has at most 12 rows"),
@@ -60,10 +71,10 @@ impl Tile<'_> {
 /// Elements in a cache line.
 const LINE: usize = 16;
 
-/// A tile of `R` rows and `W` vectors, which its maker vouches for as in [`Tile::run`].
-struct Instance<'t, const R: usize, const W: usize>(&'t Tile<'t>);
+/// A tile of `R` rows and `W` vectors, which its maker vouches for as in [`Tile::run`]. `ENDS` is `b_ends`.
+struct Instance<'t, const R: usize, const W: usize, const ENDS: bool>(&'t Tile<'t>);
 
-impl<S: Simd, const R: usize, const W: usize> Op<S> for Instance<'_, R, W> {
+impl<S: Simd, const R: usize, const W: usize, const ENDS: bool> Op<S> for Instance<'_, R, W, ENDS> {
     type Out = ();
 
     #[inline(always)]
@@ -75,30 +86,35 @@ impl<S: Simd, const R: usize, const W: usize> Op<S> for Instance<'_, R, W> {
             }
         }
         let mut acc = [[simd.splat(0.0); W]; R];
-        let (mut a, mut b) = (t.a, t.b);
-        for p in 0..t.k {
-            if p % LINE == 0 && t.prefetch_a != 0 {
-                for i in 0..R {
-                    simd.prefetch(a.wrapping_add(t.prefetch_a + i * t.a_row));
+        for part in t.parts {
+            let (mut a, mut b) = (t.a.wrapping_add(part.a), t.b.wrapping_add(part.b));
+            for p in 0..part.k {
+                if p % LINE == 0 && t.prefetch_a != 0 {
+                    for i in 0..R {
+                        simd.prefetch(a.wrapping_add(t.prefetch_a + i * t.a_row));
+                    }
                 }
-            }
-            if t.prefetch_b != 0 {
-                for j in 0..W {
-                    simd.prefetch(b.wrapping_add(t.prefetch_b + j * S::LANES));
+                if t.prefetch_b != 0 {
+                    for j in 0..W {
+                        simd.prefetch(b.wrapping_add(t.prefetch_b + j * S::LANES));
+                    }
                 }
-            }
-            // SAFETY: `a` and `b` are at column and row `p < k`, see `Tile`.
-            let bs: [S::V; W] = std::array::from_fn(|j| unsafe { simd.load(b.add(j * S::LANES)) });
-            for (i, acc) in acc.iter_mut().enumerate() {
-                // SAFETY: as above, with `i < R == rows`.
-                let x = simd.splat(unsafe { *a.add(i * t.a_row) });
-                for (acc, &b) in acc.iter_mut().zip(&bs) {
-                    *acc = simd.fma(x, b, *acc);
+                let bs: [S::V; W] = std::array::from_fn(|j| {
+                    let b = b.wrapping_add(j * S::LANES);
+                    // SAFETY: `a` and `b` are at column and row `p < k` of this part, see `Tile`.
+                    unsafe { if ENDS { simd.load_first(b, t.cols) } else { simd.load(b) } }
+                });
+                for (i, acc) in acc.iter_mut().enumerate() {
+                    // SAFETY: as above, with `i < R == rows`.
+                    let x = simd.splat(unsafe { *a.add(i * t.a_row) });
+                    for (acc, &b) in acc.iter_mut().zip(&bs) {
+                        *acc = simd.fma(x, b, *acc);
+                    }
                 }
+                // Wrapping, because after the last step nothing need be there.
+                a = a.wrapping_add(t.a_col);
+                b = b.wrapping_add(t.b_row);
             }
-            // Wrapping, because after the last step nothing need be there.
-            a = a.wrapping_add(t.a_col);
-            b = b.wrapping_add(t.b_row);
         }
         // A copy, so that `acc` is accessed at constant places only: it must live in registers
         // even where the compiler does not unroll what follows.
