@@ -49,6 +49,7 @@
 
 mod arith;
 mod axes;
+mod batch_norm;
 mod compare;
 mod conv;
 mod create;
@@ -82,6 +83,7 @@ mod unary;
 mod view;
 
 pub use axes::Axes;
+pub use batch_norm::{After, ChannelNorm, ChannelNormBackward, ChannelNormGradients};
 pub use conv::{Conv2dOptions, Pair};
 pub use element::{DType, Element, Float, Number};
 pub use join::{cat, stack};

@@ -1,6 +1,7 @@
 //! Everything that touches memory in bulk, and all the unsafe code of the library.
 //!
 //! - [`buffer`]: aligned memory that is recycled instead of returned to the system,
+//! - [`channels`]: sums and maps over rows of channels,
 //! - [`isa`]: which instruction set this process uses, and how a plain loop is compiled for it,
 //! - [`gemm`]: matrix products,
 //! - [`math`], [`trig`]: elementary functions that vectorise,
@@ -12,6 +13,7 @@
 //! operation to runs over slices first.
 
 pub(crate) mod buffer;
+pub(crate) mod channels;
 pub(crate) mod gemm;
 pub(crate) mod isa;
 pub(crate) mod math;
