@@ -49,6 +49,7 @@
 
 mod arith;
 mod axes;
+mod batch_norm;
 mod bits;
 mod compare;
 mod conv;
@@ -88,6 +89,7 @@ mod update;
 mod view;
 
 pub use axes::Axes;
+pub use batch_norm::{After, ChannelNorm, ChannelNormBackward, ChannelNormGradients};
 pub use conv::{Conv2dOptions, Pair};
 pub use element::{Bits, DType, Element, Float, Number};
 pub use join::{cat, stack};

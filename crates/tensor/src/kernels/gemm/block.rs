@@ -5,7 +5,7 @@
 //! operands' own layout serves, they are read in place: copying costs most where m or n is small.
 
 use super::super::buffer::Buffer;
-use super::kernel::{Ahead, Tile};
+use super::kernel::{Ahead, Part, Tile};
 use super::pack::{Pack, panel_width};
 use super::simd::{NV, Simd};
 use super::{Epilogue, Mat, Product};
@@ -163,16 +163,17 @@ impl Sweep<'_> {
         let b = kept.as_ref().filter(|_| x > 0).unwrap_or(&self.b);
         let keep = kept.as_ref().filter(|_| x == 0);
         let (i, j) = (rows.start + x * S::MR, cols.start + y * NV * S::LANES);
+        let width = (NV * S::LANES).min(cols.end - j);
         let last = steps.end == p.a.cols;
         let tile = Tile {
             rows: S::MR.min(rows.end - i),
-            cols: (NV * S::LANES).min(cols.end - j),
-            k: steps.len(),
+            cols: width,
+            parts: &[Part { a: 0, b: 0, k: steps.len() }],
             a: a.start.wrapping_add(x * a.panel),
             a_row: a.lane,
             a_col: a.step,
             // In place, once per row of tiles, and in time for the next. (What is packed, the hardware foresees.)
-            prefetch_a: if a.lane != 1 && j + NV * S::LANES >= cols.end { a.panel } else { 0 },
+            prefetch_a: if a.lane != 1 && j + width == cols.end { a.panel } else { 0 },
             // In place, for the first rows of A: some steps ahead from the second cache, more from L3 or memory.
             prefetch_b: match keep {
                 Some(_) => 8 * b.step,
@@ -182,7 +183,7 @@ impl Sweep<'_> {
             b: b.start.wrapping_add(y * b.panel),
             b_row: b.step,
             // In place, what lies past the columns may be outside of the matrix.
-            b_ends: b.in_place && !(cols.end - j).is_multiple_of(S::LANES),
+            b_ends: b.in_place && !width.is_multiple_of(S::LANES),
             keep_b: keep
                 .map_or(std::ptr::null_mut(), |kept| kept.start.wrapping_add(y * kept.panel).cast_mut()),
             ahead: self.ahead::<S>(x, y),

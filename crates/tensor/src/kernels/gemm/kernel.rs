@@ -1,19 +1,27 @@
-//! The micro-kernel: one tile of C, held in registers over one block of k.
+//! The micro-kernel: one tile of C, held in registers over one block of k, or over several that lie apart.
 
 use super::Epilogue;
 use super::simd::{NV, Op, Simd};
 
-/// One micro-kernel call: `rows x cols` elements of C from `k` columns of A and `k` rows of B.
+/// One term of a sum of products: `k` columns of A and `k` rows of B, which start at the offsets `a` and `b`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) a: usize,
+    pub(crate) b: usize,
+    pub(crate) k: usize,
+}
+
+/// One micro-kernel call: `rows x cols` elements of C, the sum of the products of `parts`.
 #[derive(Clone, Copy)]
 pub(super) struct Tile<'a> {
     pub rows: usize,
     pub cols: usize,
-    pub k: usize,
-    /// Element `(i, p)` of A is at `a + i * a_row + p * a_col`, packed or in place.
+    pub parts: &'a [Part],
+    /// Element `(i, p)` of A is at `a + part.a + i * a_row + p * a_col`, packed or in place.
     pub a: *const f32,
     pub a_row: usize,
     pub a_col: usize,
-    /// Row `p` of B starts at `b + p * b_row`.
+    /// Row `p` of B starts at `b + part.b + p * b_row`.
     pub b: *const f32,
     pub b_row: usize,
     /// Only the first `cols` elements of each row of B are readable. Otherwise whole vectors are, and what lies past
@@ -91,50 +99,54 @@ impl<S: Simd, const R: usize, const W: usize, const ENDS: bool> Op<S> for Instan
             }
         }
         let mut acc = [[simd.splat(0.0); W]; R];
-        let (mut a, mut b) = (t.a, t.b);
-        let mut ahead = t.ahead;
-        for p in 0..t.k {
-            if p % LINE == 0 && t.prefetch_a != 0 {
-                for i in 0..R {
-                    simd.prefetch(a.wrapping_add(t.prefetch_a + i * t.a_row));
+        let (mut keep, mut ahead) = (t.keep_b, t.ahead);
+        for part in t.parts {
+            let (mut a, mut b) = (t.a.wrapping_add(part.a), t.b.wrapping_add(part.b));
+            for p in 0..part.k {
+                if p % LINE == 0 && t.prefetch_a != 0 {
+                    for i in 0..R {
+                        simd.prefetch(a.wrapping_add(t.prefetch_a + i * t.a_row));
+                    }
                 }
+                if t.prefetch_b != 0 {
+                    for j in 0..W {
+                        simd.prefetch(b.wrapping_add(t.prefetch_b + j * S::LANES));
+                    }
+                }
+                if let Some(ahead) = &mut ahead
+                    && p & (ahead.every - 1) == 0
+                {
+                    for j in 0..W {
+                        simd.prefetch_far(ahead.row.wrapping_add(j * S::LANES));
+                    }
+                    ahead.row = ahead.row.wrapping_add(ahead.stride);
+                }
+                let bs: [S::V; W] = std::array::from_fn(|j| {
+                    let from = j * S::LANES;
+                    let b = b.wrapping_add(from);
+                    // SAFETY: `a` and `b` are at column and row `p < k` of this part, see `Tile`.
+                    unsafe {
+                        if ENDS && j + 1 == W { simd.load_first(b, t.cols - from) } else { simd.load(b) }
+                    }
+                });
+                if !keep.is_null() {
+                    for (j, &b) in bs.iter().enumerate() {
+                        // SAFETY: the panel's next step, see `Tile`.
+                        unsafe { simd.store(keep.add(j * S::LANES), b) };
+                    }
+                    keep = keep.wrapping_add(NV * S::LANES);
+                }
+                for (i, acc) in acc.iter_mut().enumerate() {
+                    // SAFETY: as above, with `i < R == rows`.
+                    let x = simd.splat(unsafe { *a.add(i * t.a_row) });
+                    for (acc, &b) in acc.iter_mut().zip(&bs) {
+                        *acc = simd.fma(x, b, *acc);
+                    }
+                }
+                // Wrapping, because after the last step nothing need be there.
+                a = a.wrapping_add(t.a_col);
+                b = b.wrapping_add(t.b_row);
             }
-            if t.prefetch_b != 0 {
-                for j in 0..W {
-                    simd.prefetch(b.wrapping_add(t.prefetch_b + j * S::LANES));
-                }
-            }
-            if let Some(ahead) = &mut ahead
-                && p & (ahead.every - 1) == 0
-            {
-                for j in 0..W {
-                    simd.prefetch_far(ahead.row.wrapping_add(j * S::LANES));
-                }
-                ahead.row = ahead.row.wrapping_add(ahead.stride);
-            }
-            // SAFETY: `a` and `b` are at column and row `p < k`, see `Tile`.
-            let bs: [S::V; W] = std::array::from_fn(|j| unsafe {
-                match ENDS && j + 1 == W {
-                    true => simd.load_first(b.add(j * S::LANES), t.cols - j * S::LANES),
-                    false => simd.load(b.add(j * S::LANES)),
-                }
-            });
-            if !t.keep_b.is_null() {
-                for (j, &b) in bs.iter().enumerate() {
-                    // SAFETY: step `p < k` of the panel, see `Tile`.
-                    unsafe { simd.store(t.keep_b.add((p * NV + j) * S::LANES), b) };
-                }
-            }
-            for (i, acc) in acc.iter_mut().enumerate() {
-                // SAFETY: as above, with `i < R == rows`.
-                let x = simd.splat(unsafe { *a.add(i * t.a_row) });
-                for (acc, &b) in acc.iter_mut().zip(&bs) {
-                    *acc = simd.fma(x, b, *acc);
-                }
-            }
-            // Wrapping, because after the last step nothing need be there.
-            a = a.wrapping_add(t.a_col);
-            b = b.wrapping_add(t.b_row);
         }
         // A copy, so that `acc` is accessed at constant places only: it must live in registers
         // even where the compiler does not unroll what follows.
