@@ -46,8 +46,9 @@ impl<E: Element> Tensor<E> {
     ) {
         const { assert!(M > 0, "there is no shape without a target") };
         let shape = targets[0].layout.shape;
-        let others = targets[1..].iter().map(|t| &**t).chain(operands);
-        others.for_each(|t| assert_same_shape(op, &shape, t));
+        for t in targets[1..].iter().map(|t| &**t).chain(operands) {
+            assert_same_shape(op, &shape, t);
+        }
         targets[0].dense_mut();
         let layout = targets[0].layout;
         for t in &mut targets[1..] {
@@ -99,7 +100,9 @@ impl<E: Element> Tensor<E> {
     ) -> f64 {
         const { assert!(N > 0, "there is no shape without an operand") };
         let first = operands[0].layout;
-        operands.iter().for_each(|t| assert_same_shape(op, &first.shape, t));
+        for t in operands {
+            assert_same_shape(op, &first.shape, t);
+        }
         let order = if first.is_dense() { first.dense_like() } else { Layout::contiguous(first.shape) };
         let layouts = operands.map(|t| t.layout);
         let nest = Nest::new(&order, layouts.each_ref());
