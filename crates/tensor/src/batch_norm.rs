@@ -156,7 +156,7 @@ impl<E: Float> Tensor<E> {
     pub fn channel_norm(&self, norm: &ChannelNorm<E>, residual: Option<&Self>, after: After) -> Self {
         let parameters = norm.check("channel_norm", self.shape());
         let x = self.channels_innermost();
-        // Not by `map`: a closure would take the blame for a wrong shape.
+        #[expect(clippy::manual_map, reason = "a closure would take the blame for a wrong shape")]
         let residual = match residual {
             Some(residual) => Some(residual.in_memory_like("channel_norm", &x)),
             None => None,
