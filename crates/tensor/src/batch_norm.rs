@@ -156,7 +156,7 @@ impl<E: Float> Tensor<E> {
     pub fn channel_norm(&self, norm: &ChannelNorm<E>, residual: Option<&Self>, after: After) -> Self {
         let parameters = norm.check("channel_norm", self.shape());
         let x = self.channels_innermost();
-        #[expect(clippy::manual_map, reason = "a closure would take the blame for a wrong shape")]
+        // Not by `map`: a closure would take the blame for a wrong shape.
         let residual = match residual {
             Some(residual) => Some(residual.in_memory_like("channel_norm", &x)),
             None => None,
@@ -174,7 +174,7 @@ impl<E: Float> Tensor<E> {
                     (None, false) => map_rows(out, [x], parameters, |_, [x], p| normalized(x, p)),
                     (None, true) => map_rows(out, [x], parameters, |_, [x], p| relu(normalized(x, p))),
                     (Some(r), false) => {
-                        map_rows(out, [x, r], parameters, |_, [x, r], p| normalized(x, p) + r)
+                        map_rows(out, [x, r], parameters, |_, [x, r], p| normalized(x, p) + r);
                     }
                     (Some(r), true) => {
                         map_rows(out, [x, r], parameters, |_, [x, r], p| relu(normalized(x, p) + r));
