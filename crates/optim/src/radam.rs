@@ -96,7 +96,14 @@ impl<T: Float> Rule<T> for RAdamRule {
         hypers.check_averages()
     }
 
-    fn update(&self, p: &mut Tensor<T>, g: &Tensor<T>, state: &mut ParamState<T>, h: &Hypers, decay: Decay<T>) {
+    fn update(
+        &self,
+        p: &mut Tensor<T>,
+        g: &Tensor<T>,
+        state: &mut ParamState<T>,
+        h: &Hypers,
+        decay: Decay<T>,
+    ) {
         let averages = Averages::new(h, state.step);
         let step = state.step as f64;
         let longest = 2.0 / (1.0 - h.sqr_mom) - 1.0;
@@ -105,30 +112,49 @@ impl<T: Float> Rule<T> for RAdamRule {
         let [m, v] = state.tensors(MOMENTS, p);
         if length <= 5.0 {
             let rate = T::from_f64(rate);
-            return Tensor::update_("RAdam", [p, m, v], [g], |[p, m, v], [g]| {
-                let (p, g) = decay.apply(p, g);
-                let (m, v) = averages.see(m, v, g);
-                [p - rate * m, m, v]
-            });
+            return Tensor::update_(
+                "RAdam",
+                [p, m, v],
+                [g],
+                #[inline(always)]
+                |[p, m, v], [g]| {
+                    let (p, g) = decay.apply(p, g);
+                    let (m, v) = averages.see(m, v, g);
+                    [p - rate * m, m, v]
+                },
+            );
         }
-        let rectified = (length - 4.0) * (length - 2.0) * longest / ((longest - 4.0) * (longest - 2.0) * length);
+        let rectified =
+            (length - 4.0) * (length - 2.0) * longest / ((longest - 4.0) * (longest - 2.0) * length);
         let rate = T::from_f64(rate * rectified.sqrt());
         let scale = 1.0 / averages.debias2.sqrt();
         let eps = T::from_f64(if self.eps_first { h.eps * scale } else { h.eps });
         let scale = T::from_f64(scale);
         if self.beta == 0.0 {
-            return Tensor::update_("RAdam", [p, m, v], [g], |[p, m, v], [g]| {
-                let (p, g) = decay.apply(p, g);
-                let (m, v) = averages.see(m, v, g);
-                [p - rate * (m / (v.sqrt() * scale + eps)), m, v]
-            });
+            return Tensor::update_(
+                "RAdam",
+                [p, m, v],
+                [g],
+                #[inline(always)]
+                |[p, m, v], [g]| {
+                    let (p, g) = decay.apply(p, g);
+                    let (m, v) = averages.see(m, v, g);
+                    [p - rate * (m / (v.sqrt() * scale + eps)), m, v]
+                },
+            );
         }
         let beta = T::from_f64(self.beta);
-        Tensor::update_("RAdam", [p, m, v], [g], |[p, m, v], [g]| {
-            let (p, g) = decay.apply(p, g);
-            let (m, v) = averages.see(m, v, g);
-            let smooth = (beta * (v.sqrt() * scale + eps)).softplus() / beta;
-            [p - rate * (m / smooth), m, v]
-        });
+        Tensor::update_(
+            "RAdam",
+            [p, m, v],
+            [g],
+            #[inline(always)]
+            |[p, m, v], [g]| {
+                let (p, g) = decay.apply(p, g);
+                let (m, v) = averages.see(m, v, g);
+                let smooth = (beta * (v.sqrt() * scale + eps)).softplus() / beta;
+                [p - rate * (m / smooth), m, v]
+            },
+        );
     }
 }

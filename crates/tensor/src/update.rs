@@ -63,10 +63,21 @@ impl<E: Element> Tensor<E> {
                 #[inline(always)]
                 || {
                     let len = targets[0].len();
-                    nest.for_each_run(start, len, |i, run, at| {
-                        let part = i..i + run;
-                        update_run(&mut targets.each_mut().map(|t| &mut t[part.clone()]), data, at, nest.steps, &f);
-                    });
+                    nest.for_each_run(
+                        start,
+                        len,
+                        #[inline(always)]
+                        |i, run, at| {
+                            let part = i..i + run;
+                            update_run(
+                                &mut targets.each_mut().map(|t| &mut t[part.clone()]),
+                                data,
+                                at,
+                                nest.steps,
+                                &f,
+                            );
+                        },
+                    );
                 },
             );
         });
@@ -86,7 +97,11 @@ impl<E: Element> Tensor<E> {
     /// assert_eq!(Tensor::fuse_sum("dot", [&x, &y], |[x, y]| f64::from(x * y)), 32.0);
     /// ```
     #[track_caller]
-    pub fn fuse_sum<const N: usize>(op: &str, operands: [&Tensor<E>; N], f: impl Fn([E; N]) -> f64 + Sync) -> f64 {
+    pub fn fuse_sum<const N: usize>(
+        op: &str,
+        operands: [&Tensor<E>; N],
+        f: impl Fn([E; N]) -> f64 + Sync,
+    ) -> f64 {
         const { assert!(N > 0, "there is no shape without an operand") };
         let first = operands[0].layout;
         operands.iter().for_each(|t| assert_same_shape(op, &first.shape, t));
@@ -100,9 +115,14 @@ impl<E: Element> Tensor<E> {
                 #[inline(always)]
                 || {
                     let mut lanes = [0.0; BLOCK];
-                    nest.for_each_run(start, TASK.min(len - start), |_, run, at| {
-                        sum_run(&mut lanes, run, data, at, nest.steps, &f);
-                    });
+                    nest.for_each_run(
+                        start,
+                        TASK.min(len - start),
+                        #[inline(always)]
+                        |_, run, at| {
+                            sum_run(&mut lanes, run, data, at, nest.steps, &f);
+                        },
+                    );
                     sum::fold(lanes)
                 },
             )
