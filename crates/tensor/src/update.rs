@@ -64,16 +64,21 @@ impl<E: Element> Tensor<E> {
                 #[inline(always)]
                 || {
                     let len = targets[0].len();
-                    nest.for_each_run(start, len, |i, run, at| {
-                        let part = i..i + run;
-                        update_run(
-                            &mut targets.each_mut().map(|t| &mut t[part.clone()]),
-                            data,
-                            at,
-                            nest.steps,
-                            &f,
-                        );
-                    });
+                    nest.for_each_run(
+                        start,
+                        len,
+                        #[inline(always)]
+                        |i, run, at| {
+                            let part = i..i + run;
+                            update_run(
+                                &mut targets.each_mut().map(|t| &mut t[part.clone()]),
+                                data,
+                                at,
+                                nest.steps,
+                                &f,
+                            );
+                        },
+                    );
                 },
             );
         });
@@ -113,9 +118,14 @@ impl<E: Element> Tensor<E> {
                 #[inline(always)]
                 || {
                     let mut lanes = [0.0; BLOCK];
-                    nest.for_each_run(start, TASK.min(len - start), |_, run, at| {
-                        sum_run(&mut lanes, run, data, at, nest.steps, &f);
-                    });
+                    nest.for_each_run(
+                        start,
+                        TASK.min(len - start),
+                        #[inline(always)]
+                        |_, run, at| {
+                            sum_run(&mut lanes, run, data, at, nest.steps, &f);
+                        },
+                    );
                     sum::fold(lanes)
                 },
             )
