@@ -78,7 +78,14 @@ impl<T: Float> Rule<T> for AdadeltaRule {
         Ok(())
     }
 
-    fn update(&self, p: &mut Tensor<T>, g: &Tensor<T>, state: &mut ParamState<T>, h: &Hypers, decay: Decay<T>) {
+    fn update(
+        &self,
+        p: &mut Tensor<T>,
+        g: &Tensor<T>,
+        state: &mut ParamState<T>,
+        h: &Hypers,
+        decay: Decay<T>,
+    ) {
         let [lr, rho, new, eps] = [h.lr, h.sqr_mom, 1.0 - h.sqr_mom, h.eps].map(T::from_f64);
         let [v, a] = state.tensors(["square_avg", "acc_delta"], p);
         Tensor::update_("Adadelta", [p, v, a], [g], |[p, v, a], [g]| {

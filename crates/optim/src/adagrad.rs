@@ -90,7 +90,14 @@ impl<T: Float> Rule<T> for AdagradRule {
         Ok(())
     }
 
-    fn update(&self, p: &mut Tensor<T>, g: &Tensor<T>, state: &mut ParamState<T>, h: &Hypers, decay: Decay<T>) {
+    fn update(
+        &self,
+        p: &mut Tensor<T>,
+        g: &Tensor<T>,
+        state: &mut ParamState<T>,
+        h: &Hypers,
+        decay: Decay<T>,
+    ) {
         let rate = T::from_f64(h.lr / (1.0 + (state.step - 1) as f64 * self.lr_decay));
         let eps = T::from_f64(h.eps);
         let [sum] = state.tensors_from(["sum"], p, T::from_f64(self.initial));

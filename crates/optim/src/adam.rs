@@ -105,7 +105,14 @@ impl<T: Float> Rule<T> for AdamRule {
         hypers.check_averages()
     }
 
-    fn update(&self, p: &mut Tensor<T>, g: &Tensor<T>, state: &mut ParamState<T>, h: &Hypers, decay: Decay<T>) {
+    fn update(
+        &self,
+        p: &mut Tensor<T>,
+        g: &Tensor<T>,
+        state: &mut ParamState<T>,
+        h: &Hypers,
+        decay: Decay<T>,
+    ) {
         let averages = Averages::new(h, state.step);
         let rate = T::from_f64(h.lr / averages.debias1);
         let scale = T::from_f64(1.0 / averages.debias2.sqrt());

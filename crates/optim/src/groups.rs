@@ -137,7 +137,11 @@ impl<T: Float> Groups<T> {
         let mut seen: Vec<&Var<T>> = Vec::new();
         for Param { var, .. } in self.0.iter().flat_map(|group| &group.params) {
             assert!(var.is_leaf(), "{op}: expected leaves, got the result of {}", var.op());
-            assert!(!seen.iter().any(|other| other.same(var)), "{op}: a parameter of shape {:?} is there twice", var.shape());
+            assert!(
+                !seen.iter().any(|other| other.same(var)),
+                "{op}: a parameter of shape {:?} is there twice",
+                var.shape()
+            );
             seen.push(var);
         }
         for group in &mut self.0 {

@@ -67,7 +67,14 @@ impl<T: Float> Rule<T> for LambRule {
         hypers.check_averages()
     }
 
-    fn update(&self, p: &mut Tensor<T>, g: &Tensor<T>, state: &mut ParamState<T>, h: &Hypers, decay: Decay<T>) {
+    fn update(
+        &self,
+        p: &mut Tensor<T>,
+        g: &Tensor<T>,
+        state: &mut ParamState<T>,
+        h: &Hypers,
+        decay: Decay<T>,
+    ) {
         let averages = Averages::new(h, state.step);
         let scale1 = T::from_f64(1.0 / averages.debias1);
         let scale2 = T::from_f64(1.0 / averages.debias2.sqrt());

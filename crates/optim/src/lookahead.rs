@@ -144,7 +144,10 @@ impl<T: Float, O: Optimizer<T>> Optimizer<T> for Lookahead<O, T> {
                 }
                 None if state.steps == 0 => {}
                 None => {
-                    return Err(Error::Value { param, what: "expected a tensor slow, found none".to_string() });
+                    return Err(Error::Value {
+                        param,
+                        what: "expected a tensor slow, found none".to_string(),
+                    });
                 }
             }
         }

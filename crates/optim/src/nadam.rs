@@ -74,12 +74,22 @@ impl<T: Float> Rule<T> for NAdamRule {
 
     fn check(&self, hypers: &Hypers) -> Result<(), String> {
         if !(self.momentum_decay >= 0.0 && self.momentum_decay.is_finite()) {
-            return Err(format!("momentum_decay must be a number of zero or more, got {}", self.momentum_decay));
+            return Err(format!(
+                "momentum_decay must be a number of zero or more, got {}",
+                self.momentum_decay
+            ));
         }
         hypers.check_averages()
     }
 
-    fn update(&self, p: &mut Tensor<T>, g: &Tensor<T>, state: &mut ParamState<T>, h: &Hypers, decay: Decay<T>) {
+    fn update(
+        &self,
+        p: &mut Tensor<T>,
+        g: &Tensor<T>,
+        state: &mut ParamState<T>,
+        h: &Hypers,
+        decay: Decay<T>,
+    ) {
         let averages = Averages::new(h, state.step);
         let momentum = |step: f64| h.mom * (1.0 - 0.5 * 0.96_f64.powf(step * self.momentum_decay));
         let (now, next) = (momentum(state.step as f64), momentum(state.step as f64 + 1.0));

@@ -96,7 +96,14 @@ impl<T: Float> Rule<T> for RAdamRule {
         hypers.check_averages()
     }
 
-    fn update(&self, p: &mut Tensor<T>, g: &Tensor<T>, state: &mut ParamState<T>, h: &Hypers, decay: Decay<T>) {
+    fn update(
+        &self,
+        p: &mut Tensor<T>,
+        g: &Tensor<T>,
+        state: &mut ParamState<T>,
+        h: &Hypers,
+        decay: Decay<T>,
+    ) {
         let averages = Averages::new(h, state.step);
         let step = state.step as f64;
         let longest = 2.0 / (1.0 - h.sqr_mom) - 1.0;
@@ -111,7 +118,8 @@ impl<T: Float> Rule<T> for RAdamRule {
                 [p - rate * m, m, v]
             });
         }
-        let rectified = (length - 4.0) * (length - 2.0) * longest / ((longest - 4.0) * (longest - 2.0) * length);
+        let rectified =
+            (length - 4.0) * (length - 2.0) * longest / ((longest - 4.0) * (longest - 2.0) * length);
         let rate = T::from_f64(rate * rectified.sqrt());
         let scale = 1.0 / averages.debias2.sqrt();
         let eps = T::from_f64(if self.eps_first { h.eps * scale } else { h.eps });

@@ -120,7 +120,14 @@ impl<T: Float> Rule<T> for RmsPropRule {
         Ok(())
     }
 
-    fn update(&self, p: &mut Tensor<T>, g: &Tensor<T>, state: &mut ParamState<T>, h: &Hypers, decay: Decay<T>) {
+    fn update(
+        &self,
+        p: &mut Tensor<T>,
+        g: &Tensor<T>,
+        state: &mut ParamState<T>,
+        h: &Hypers,
+        decay: Decay<T>,
+    ) {
         let [lr, mom, alpha, new, eps] = [h.lr, h.mom, h.sqr_mom, 1.0 - h.sqr_mom, h.eps].map(T::from_f64);
         let first = self.momentum_first;
         let zero = T::default();

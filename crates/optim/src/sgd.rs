@@ -103,7 +103,14 @@ impl<T: Float> Rule<T> for SgdRule {
         Ok(())
     }
 
-    fn update(&self, p: &mut Tensor<T>, g: &Tensor<T>, state: &mut ParamState<T>, h: &Hypers, decay: Decay<T>) {
+    fn update(
+        &self,
+        p: &mut Tensor<T>,
+        g: &Tensor<T>,
+        state: &mut ParamState<T>,
+        h: &Hypers,
+        decay: Decay<T>,
+    ) {
         let lr = T::from_f64(h.lr);
         if h.mom == 0.0 {
             return Tensor::update_("Sgd", [p], [g], |[p], [g]| {

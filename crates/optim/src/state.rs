@@ -38,7 +38,11 @@ impl<T: Float> ParamState<T> {
 
     /// The tensors called `names`. One that is not there yet is made first: zeros of the shape of `like`, in its order
     /// of memory.
-    pub fn tensors<const N: usize>(&mut self, names: [&'static str; N], like: &Tensor<T>) -> [&mut Tensor<T>; N] {
+    pub fn tensors<const N: usize>(
+        &mut self,
+        names: [&'static str; N],
+        like: &Tensor<T>,
+    ) -> [&mut Tensor<T>; N] {
         self.tensors_from(names, like, T::default())
     }
 
@@ -59,7 +63,9 @@ impl<T: Float> ParamState<T> {
             })
         });
         let found = self.buffers.get_disjoint_mut(positions);
-        found.unwrap_or_else(|_| panic!("ParamState: two names are the same in {names:?}")).map(|(_, tensor)| tensor)
+        found
+            .unwrap_or_else(|_| panic!("ParamState: two names are the same in {names:?}"))
+            .map(|(_, tensor)| tensor)
     }
 
     /// Keeps `tensor` under `name`.
@@ -81,15 +87,25 @@ impl<T: Float> ParamState<T> {
 
     /// Checks that this is the state of the parameter at position `param`, of an optimizer that has all tensors of
     /// `keeps` after its first step and may have those of `may_keep`.
-    pub(crate) fn check(&self, param: usize, shape: &[usize], keeps: &[&str], may_keep: &[&str]) -> Result<(), Error> {
+    pub(crate) fn check(
+        &self,
+        param: usize,
+        shape: &[usize],
+        keeps: &[&str],
+        may_keep: &[&str],
+    ) -> Result<(), Error> {
         if self.step > MOST_STEPS {
             return Err(Error::Steps(self.step));
         }
         if !self.scalar.is_finite() {
-            return Err(Error::Value { param, what: format!("expected a finite number, found {}", self.scalar) });
+            return Err(Error::Value {
+                param,
+                what: format!("expected a finite number, found {}", self.scalar),
+            });
         }
         let known = |name: &str| keeps.contains(&name) || may_keep.contains(&name);
-        let twice = (1..self.buffers.len()).any(|i| self.buffers[..i].iter().any(|b| b.0 == self.buffers[i].0));
+        let twice =
+            (1..self.buffers.len()).any(|i| self.buffers[..i].iter().any(|b| b.0 == self.buffers[i].0));
         let unknown = self.buffers.iter().any(|(name, _)| !known(name));
         let missing = self.step > 0 && keeps.iter().any(|name| self.get(name).is_none());
         if twice || unknown || missing {
@@ -130,13 +146,23 @@ pub struct OptimState<T: Float = f32> {
 
 impl<T: Float> OptimState<T> {
     /// The state of an optimizer of `groups`.
-    pub(crate) fn new(optimizer: &str, steps: u64, groups: &[ParamGroup<T>], params: Vec<ParamState<T>>) -> Self {
+    pub(crate) fn new(
+        optimizer: &str,
+        steps: u64,
+        groups: &[ParamGroup<T>],
+        params: Vec<ParamState<T>>,
+    ) -> Self {
         let hypers = groups.iter().map(|group| group.hypers).collect();
         OptimState { optimizer: optimizer.to_string(), steps, hypers, params }
     }
 
     /// Checks everything but the parameters' own states, whose number it is told.
-    pub(crate) fn check(&self, optimizer: &str, groups: &[ParamGroup<T>], params: usize) -> Result<(), Error> {
+    pub(crate) fn check(
+        &self,
+        optimizer: &str,
+        groups: &[ParamGroup<T>],
+        params: usize,
+    ) -> Result<(), Error> {
         if self.optimizer != optimizer {
             return Err(Error::Optimizer { expected: optimizer.to_string(), found: self.optimizer.clone() });
         }

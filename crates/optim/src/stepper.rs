@@ -65,7 +65,14 @@ pub trait Rule<T: Float>: Send {
 
     /// Moves parameter `p` with gradient `g`. `state.step` counts this step already. In `h` weight decay is zero if it
     /// does not apply to `p`; `decay` is how it applies.
-    fn update(&self, p: &mut Tensor<T>, g: &Tensor<T>, state: &mut ParamState<T>, h: &Hypers, decay: Decay<T>);
+    fn update(
+        &self,
+        p: &mut Tensor<T>,
+        g: &Tensor<T>,
+        state: &mut ParamState<T>,
+        h: &Hypers,
+        decay: Decay<T>,
+    );
 }
 
 /// What weight decay does to a parameter and its gradient before the rule sees them.

@@ -114,11 +114,11 @@ fn wrong_states_are_refused_and_nothing_changes() {
             |s| s["hypers"][0]["lr"] = json!(-1.0),
             "optimizer state: group 0: lr must be a number of zero or more, got -1",
         ),
+        (|s| s["hypers"][0]["mom"] = json!(1.0), "optimizer state: group 0: mom must be less than 1, got 1"),
         (
-            |s| s["hypers"][0]["mom"] = json!(1.0),
-            "optimizer state: group 0: mom must be less than 1, got 1",
+            |s| s["params"][1]["step"] = json!(u64::MAX),
+            "optimizer state: 18446744073709551615 steps are too many",
         ),
-        (|s| s["params"][1]["step"] = json!(u64::MAX), "optimizer state: 18446744073709551615 steps are too many"),
         (|s| s["steps"] = json!(u64::MAX), "optimizer state: 18446744073709551615 steps are too many"),
         (
             |s| s["params"][1]["buffers"][0][0] = "momentum".into(),
@@ -132,10 +132,7 @@ fn wrong_states_are_refused_and_nothing_changes() {
             |s| s["params"][0]["buffers"][1][0] = "exp_avg".into(),
             "optimizer state: parameter 0: expected tensors exp_avg, exp_avg_sq, found exp_avg, exp_avg",
         ),
-        (
-            |s| s["params"][0]["scalar"] = Value::Null,
-            "invalid type: null, expected f64",
-        ),
+        (|s| s["params"][0]["scalar"] = Value::Null, "invalid type: null, expected f64"),
     ];
     for (change, message) in cases {
         assert_eq!(refused(change), *message);

@@ -65,7 +65,13 @@ impl<E: Element> Tensor<E> {
                     let len = targets[0].len();
                     nest.for_each_run(start, len, |i, run, at| {
                         let part = i..i + run;
-                        update_run(&mut targets.each_mut().map(|t| &mut t[part.clone()]), data, at, nest.steps, &f);
+                        update_run(
+                            &mut targets.each_mut().map(|t| &mut t[part.clone()]),
+                            data,
+                            at,
+                            nest.steps,
+                            &f,
+                        );
                     });
                 },
             );
@@ -86,7 +92,11 @@ impl<E: Element> Tensor<E> {
     /// assert_eq!(Tensor::fuse_sum("dot", [&x, &y], |[x, y]| f64::from(x * y)), 32.0);
     /// ```
     #[track_caller]
-    pub fn fuse_sum<const N: usize>(op: &str, operands: [&Tensor<E>; N], f: impl Fn([E; N]) -> f64 + Sync) -> f64 {
+    pub fn fuse_sum<const N: usize>(
+        op: &str,
+        operands: [&Tensor<E>; N],
+        f: impl Fn([E; N]) -> f64 + Sync,
+    ) -> f64 {
         const { assert!(N > 0, "there is no shape without an operand") };
         let first = operands[0].layout;
         operands.iter().for_each(|t| assert_same_shape(op, &first.shape, t));

@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail, ensure};
 use downhill::autograd::Var;
 use downhill::optim::{
-    Adadelta, Adagrad, Adam, AdamW, Hyper, Lamb, Lookahead, Moments, NAdam, Optimizer, RAdam, RmsProp, Rule, Sgd,
-    Stepper, ranger,
+    Adadelta, Adagrad, Adam, AdamW, Hyper, Lamb, Lookahead, Moments, NAdam, Optimizer, RAdam, RmsProp, Rule,
+    Sgd, Stepper, ranger,
 };
 use downhill::tensor::Tensor;
 use downhill::tensor::testing::{Tolerance, deviation};
@@ -90,7 +90,12 @@ impl Args {
     }
 
     /// `opt` with argument `name`, if it is there.
-    fn apply<O, X: DeserializeOwned>(&mut self, opt: O, name: &str, method: impl FnOnce(O, X) -> O) -> Result<O> {
+    fn apply<O, X: DeserializeOwned>(
+        &mut self,
+        opt: O,
+        name: &str,
+        method: impl FnOnce(O, X) -> O,
+    ) -> Result<O> {
         Ok(match self.take(name)? {
             Some(value) => method(opt, value),
             None => opt,
@@ -120,7 +125,8 @@ impl Case {
     /// The optimizer that the case's name begins with: `torch.sgd_nesterov` is a case of `torch.sgd`.
     fn optimizer(&self, params: Vec<Var<f64>>, args: &mut Args) -> Result<Opt> {
         let name = self.name.strip_prefix(&self.library).and_then(|rest| rest.strip_prefix('.'));
-        let name = name.with_context(|| format!("optimizer {} is not of library {}", self.name, self.library))?;
+        let name =
+            name.with_context(|| format!("optimizer {} is not of library {}", self.name, self.library))?;
         let kind = |name: &str| name.split('_').next().unwrap_or_default().to_string();
         match (self.library.as_str(), name.strip_prefix("lookahead_")) {
             ("torch", _) => pytorch(&kind(name), params, args),

@@ -2,7 +2,8 @@
 
 use downhill_autograd::Var;
 use downhill_optim::{
-    Adadelta, Adagrad, Adam, AdamW, BasicOptim, Groups, Lamb, Lookahead, NAdam, Optimizer, RAdam, RmsProp, Sgd, ranger,
+    Adadelta, Adagrad, Adam, AdamW, BasicOptim, Groups, Lamb, Lookahead, NAdam, Optimizer, RAdam, RmsProp,
+    Sgd, ranger,
 };
 use downhill_tensor::testing::bits_hash;
 use downhill_tensor::{Float, Rng, Tensor};
