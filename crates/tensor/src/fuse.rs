@@ -2,7 +2,6 @@
 
 use crate::element::Element;
 use crate::kernels::buffer::Buffer;
-use crate::layout::Layout;
 use crate::nest::Nest;
 use crate::tensor::Tensor;
 
@@ -37,8 +36,7 @@ impl<E: Element> Tensor<E> {
             assert!(fits, "{op}: rhs does not broadcast to lhs: lhs {shape:?}, rhs {:?}", t.shape());
         }
         let layouts = operands.map(|t| t.layout.broadcast_to(&shape).expect("checked above"));
-        let first = operands[0].layout;
-        let layout = if first.is_dense() { first.dense_like() } else { Layout::contiguous(shape) };
+        let layout = operands[0].layout.dense_or_contiguous();
         let mut out = Buffer::stale(layout.len());
         let nest = Nest::new(&layout, std::array::from_fn(|k| &layouts[k]));
         let data = operands.map(|t| &t.storage[..]);

@@ -68,11 +68,9 @@ impl<const N: usize> Nest<N> {
     }
 
     /// Where each operand's run `number` starts.
-    fn start(&self, mut number: usize) -> [usize; N] {
+    fn start(&self, number: usize) -> [usize; N] {
         let mut at = self.starts;
-        for i in (0..self.outer.len()).rev() {
-            let index = number % self.outer[i];
-            number /= self.outer[i];
+        for (i, index) in self.outer.index_of(number).iter().enumerate() {
             for (at, s) in at.iter_mut().zip(&self.strides) {
                 *at += index * s[i];
             }
@@ -82,12 +80,7 @@ impl<const N: usize> Nest<N> {
 
     /// The starts of all runs from `number` on, without a division for each.
     pub(crate) fn starts_from(&self, number: usize) -> impl FnMut() -> [usize; N] + '_ {
-        let mut index = Dims::repeat(0, self.outer.len());
-        let mut rest = number;
-        for i in (0..index.len()).rev() {
-            index[i] = rest % self.outer[i];
-            rest /= self.outer[i];
-        }
+        let mut index = self.outer.index_of(number);
         let mut at = self.start(number);
         move || {
             let now = at;
