@@ -38,6 +38,11 @@ pub use downhill_nn as nn;
 pub use downhill_optim as optim;
 pub use downhill_tensor as tensor;
 
+/// The README's examples, for `cargo test`.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub mod readme {}
+
 /// The names that a training program uses.
 pub mod prelude {
     pub use downhill_autograd::{Var, no_grad};
