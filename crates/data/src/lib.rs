@@ -47,14 +47,19 @@
 #![deny(missing_docs)]
 
 mod dataset;
+mod draw;
 mod error;
 mod file;
 mod idx;
 mod loader;
 mod sample;
+mod sampler;
+mod transform;
 
-pub use dataset::{Batch, Dataset, TensorDataset};
+pub use dataset::{Batch, Cached, Concat, Dataset, Map, Subset, TensorDataset, random_split};
 pub use error::{Error, Result};
 pub use idx::{IdxElement, read_idx, write_idx};
-pub use loader::{Batches, DataLoader, DataLoaders};
+pub use loader::{Batches, DataLoader, DataLoaders, Position};
 pub use sample::{MnistSample, Split};
+pub use sampler::{DistributedSampler, RandomSampler, Sampler, SequentialSampler, WeightedRandomSampler};
+pub use transform::{BatchTransform, IntToFloat, Keys};
