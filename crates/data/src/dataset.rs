@@ -201,7 +201,8 @@ fn stacked<P, E: Element>(
     Ok(stack(&chosen, 0))
 }
 
-fn check(idx: &[usize], len: usize) -> Result<()> {
+/// Whether all of `idx` are below `len`.
+pub(crate) fn check(idx: &[usize], len: usize) -> Result<()> {
     match idx.iter().find(|&&index| index >= len) {
         Some(&index) => Err(Error::Index { index, len }),
         None => Ok(()),

@@ -46,20 +46,28 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod csv_table;
 mod dataset;
 mod draw;
 mod error;
 mod file;
 mod idx;
+mod image_file;
+mod image_folder;
 mod loader;
+mod resize;
 mod sample;
 mod sampler;
 mod transform;
 
+pub use csv_table::CsvTable;
 pub use dataset::{Batch, Cached, Concat, Dataset, Map, Subset, TensorDataset, random_split};
 pub use error::{Error, Result};
-pub use idx::{IdxElement, read_idx, write_idx};
+pub use idx::{IdxElement, read_idx, read_idx_from, write_idx};
+pub use image_file::Channels;
+pub use image_folder::{FromFolder, ImageFolder, ImageFolders};
 pub use loader::{Batches, DataLoader, DataLoaders, Position};
+pub use resize::{Resize, ResizeMethod};
 pub use sample::{MnistSample, Split};
 pub use sampler::{DistributedSampler, RandomSampler, Sampler, SequentialSampler, WeightedRandomSampler};
 pub use transform::{BatchTransform, IntToFloat, Keys};

@@ -9,9 +9,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use downhill_tensor::{Tensor, cat};
+use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::idx::{read_idx, write_idx};
+use crate::{file, image_file};
 
 const IMAGES: &str = "images-idx3-ubyte";
 const LABELS: &str = "labels-idx1-ubyte";
@@ -96,6 +98,39 @@ impl MnistSample {
     }
 }
 
+impl MnistSample {
+    /// Writes the sample in `sample_dir` as fastai's folder of PNG files: `train/3/10000.png`, where the name is the
+    /// image's index in the MNIST file. Returns the number of files.
+    ///
+    /// The files are written into a folder beside `out_dir`, which is renamed in the end: `out_dir` is there whole or
+    /// not at all.
+    ///
+    /// # Errors
+    /// [`Error::Folder`] if there is something at `out_dir` already; those of [`from_dir`](Self::from_dir); [`Error::Io`]
+    /// if a file cannot be written.
+    pub fn export_png(sample_dir: impl AsRef<Path>, out_dir: impl AsRef<Path>) -> Result<usize> {
+        let (sample_dir, out_dir) = (sample_dir.as_ref(), out_dir.as_ref());
+        file::write_folder(out_dir, |dir| {
+            let mut count = 0;
+            for set in ["train", "valid"] {
+                let Parts { images, labels, index } = Parts::read(sample_dir, set)?;
+                for digit in ["3", "7"] {
+                    let dir = dir.join(set).join(digit);
+                    fs::create_dir_all(&dir).map_err(Error::io(&dir))?;
+                }
+                let write = |i: usize| {
+                    let path = dir.join(set).join(labels[i].to_string()).join(format!("{}.png", index[i]));
+                    let png = image_file::encode_grey(&images.select(0, i).to_vec(), SIDE, SIDE);
+                    fs::write(&path, png).map_err(Error::io(&path))
+                };
+                (0..labels.len()).into_par_iter().try_for_each(write)?;
+                count += labels.len();
+            }
+            Ok(count)
+        })
+    }
+}
+
 /// The training or the validation set, in the chapter's order: by the image's index in the MNIST file, sorted as a
 /// string.
 #[derive(Clone, Debug)]
@@ -108,18 +143,7 @@ pub struct Split {
 
 impl Split {
     fn read(dir: &Path, set: &str) -> Result<Split> {
-        let images = read_images(dir, set)?;
-        let path = find(dir, set, LABELS);
-        let labels = read_entries(&path, images.size(0))?;
-        if let Some(label) = labels.iter().find(|label| !matches!(label, 3 | 7)) {
-            return Err(Error::idx(&path, "labels 3 and 7 only", label.to_string()));
-        }
-        let path = find(dir, set, INDEX);
-        let index = read_entries(&path, images.size(0))?;
-        let before = std::iter::once(&-1).chain(&index);
-        if let Some((before, found)) = before.zip(&index).find(|(before, found)| before >= found) {
-            return Err(Error::idx(&path, format!("an index above {before}"), found.to_string()));
-        }
+        let Parts { images, labels, index } = Parts::read(dir, set)?;
         let digit = |digit| {
             let mut rows: Vec<usize> = (0..labels.len()).filter(|&i| labels[i] == digit).collect();
             // ".png" sorts before any digit, so the names without it sort alike.
@@ -156,6 +180,31 @@ impl Split {
     /// ```
     pub fn y(&self) -> Tensor<i64> {
         cat(&[Tensor::ones(&[self.threes.size(0), 1]), Tensor::zeros(&[self.sevens.size(0), 1])], 0)
+    }
+}
+
+/// The content of the three files of a set.
+struct Parts {
+    images: Tensor<u8>,
+    labels: Vec<i64>,
+    index: Vec<i64>,
+}
+
+impl Parts {
+    fn read(dir: &Path, set: &str) -> Result<Parts> {
+        let images = read_images(dir, set)?;
+        let path = find(dir, set, LABELS);
+        let labels = read_entries(&path, images.size(0))?;
+        if let Some(label) = labels.iter().find(|label| !matches!(label, 3 | 7)) {
+            return Err(Error::idx(&path, "labels 3 and 7 only", label.to_string()));
+        }
+        let path = find(dir, set, INDEX);
+        let index = read_entries(&path, images.size(0))?;
+        let before = std::iter::once(&-1).chain(&index);
+        if let Some((before, found)) = before.zip(&index).find(|(before, found)| before >= found) {
+            return Err(Error::idx(&path, format!("an index above {before}"), found.to_string()));
+        }
+        Ok(Parts { images, labels, index })
     }
 }
 
