@@ -117,6 +117,15 @@ pub enum Error {
         found: Vec<usize>,
     },
 
+    /// A target is not the number of a class.
+    #[error("targets: expected classes below {classes}, found {found}")]
+    Class {
+        /// The number of classes.
+        classes: usize,
+        /// The target.
+        found: i64,
+    },
+
     /// Items have so many axes that a batch of them would be no tensor.
     #[error("dataset: expected items of fewer than {MAX_RANK} axes, found {part} of shape {found:?}")]
     Rank {

@@ -35,7 +35,8 @@ fn beside(path: &Path) -> Result<PathBuf> {
 /// Makes the folder `path`, which `fill` fills. There may be an empty folder at `path`, and nothing else.
 pub(crate) fn write_folder<T>(path: &Path, fill: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
     let beside = beside(path)?;
-    if path.symlink_metadata().is_ok() && !fs::read_dir(path).is_ok_and(|mut inside| inside.next().is_none()) {
+    if path.symlink_metadata().is_ok() && !fs::read_dir(path).is_ok_and(|mut inside| inside.next().is_none())
+    {
         let (expected, found) = ("nothing, or an empty folder".to_string(), "something else".to_string());
         return Err(Error::Folder { path: path.to_owned(), expected, found });
     }

@@ -183,7 +183,10 @@ impl FromFolder {
     /// If `valid_pct` is not between 0 and 1.
     #[track_caller]
     pub fn random_split(mut self, valid_pct: f64, seed: u64) -> Self {
-        assert!(valid_pct > 0.0 && valid_pct < 1.0, "random_split: valid_pct must be between 0 and 1: {valid_pct}");
+        assert!(
+            valid_pct > 0.0 && valid_pct < 1.0,
+            "random_split: valid_pct must be between 0 and 1: {valid_pct}"
+        );
         self.split = Split::Random(valid_pct, seed);
         self
     }
@@ -247,7 +250,11 @@ impl FromFolder {
                 model: model.clone(),
             })
         };
-        Ok(ImageFolders { train: dataset(train)?, valid: dataset(valid)?, skipped: skipped.unwrap_or_default() })
+        Ok(ImageFolders {
+            train: dataset(train)?,
+            valid: dataset(valid)?,
+            skipped: skipped.unwrap_or_default(),
+        })
     }
 
     /// The images of one of the two folders: `root/name/class/image`.
@@ -322,7 +329,8 @@ fn class_of(dir: &Path) -> Result<String> {
 fn label(vocab: &[String], path: &Path, class: &str) -> Result<i64> {
     let found = vocab.binary_search_by(|name| name.as_str().cmp(class));
     found.map(|i| i as i64).map_err(|_| {
-        let (expected, found) = (format!("one of the training set's classes {vocab:?}"), format!("{class:?}"));
+        let (expected, found) =
+            (format!("one of the training set's classes {vocab:?}"), format!("{class:?}"));
         folder(parent(path), &expected, found)
     })
 }

@@ -70,4 +70,7 @@ pub use loader::{Batches, DataLoader, DataLoaders, Position};
 pub use resize::{Resize, ResizeMethod};
 pub use sample::{MnistSample, Split};
 pub use sampler::{DistributedSampler, RandomSampler, Sampler, SequentialSampler, WeightedRandomSampler};
-pub use transform::{BatchTransform, IntToFloat, Keys};
+pub use transform::{
+    BatchTransform, Brightness, Contrast, Flip, IntToFloat, Keys, MixUp, Normalize, OneHot, Pad, PadMode,
+    Projection, RandomCrop, RandomErasing, Resample, Rescale, Rotate, Spatial, Together, Warp, Zoom,
+};

@@ -95,7 +95,8 @@ impl Resize {
 /// The largest sides in the proportions of `form` that fit into `room`, rounded.
 fn fitting(room: [u32; 2], form: [u32; 2]) -> [u32; 2] {
     let [room_h, room_w, h, w] = [room[0], room[1], form[0], form[1]].map(u64::from);
-    let side = |long: u64, by: u64, over: u64, most: u64| ((long * by + over / 2) / over).clamp(1, most) as u32;
+    let side =
+        |long: u64, by: u64, over: u64, most: u64| ((long * by + over / 2) / over).clamp(1, most) as u32;
     if room_h * w <= room_w * h {
         [room[0], side(room_h, w, h, room_w)]
     } else {

@@ -5,12 +5,27 @@
 //! index (the batch's number) alone. So what happens to an image in an epoch depends neither on the batch size nor on
 //! the threads.
 
+mod colour;
+mod erase;
+mod mix;
+mod pixels;
+mod place;
+mod sample;
+mod spatial;
+
 use std::fmt;
 
 use downhill_tensor::{Element, Rng, Tensor};
 
 use crate::dataset::Batch;
 use crate::error::Result;
+
+pub use colour::{Brightness, Contrast, Normalize};
+pub use erase::RandomErasing;
+pub use mix::{MixUp, OneHot};
+pub use place::{Pad, RandomCrop, Rescale};
+pub use sample::{PadMode, Projection, Resample};
+pub use spatial::{Flip, Rotate, Spatial, Together, Warp, Zoom};
 
 /// The random streams of a batch: one for each item, and one for the batch as a whole. Each transform of a loader has
 /// its own.

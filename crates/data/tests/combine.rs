@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use downhill_data::{
-    Batch, Cached, Concat, DataLoader, Dataset, DistributedSampler, Error, Map, RandomSampler, Result, Sampler,
-    SequentialSampler, Subset, TensorDataset, WeightedRandomSampler, random_split,
+    Batch, Cached, Concat, DataLoader, Dataset, DistributedSampler, Error, Map, RandomSampler, Result,
+    Sampler, SequentialSampler, Subset, TensorDataset, WeightedRandomSampler, random_split,
 };
 use downhill_tensor::{Rng, Tensor};
 
@@ -118,7 +118,9 @@ fn a_cached_item_is_asked_for_once() {
     assert_eq!((dset.cached(), dset.len()), (3, 10));
     assert_eq!(targets(&dset, &[]), []);
     let items: Vec<i64> = (0..2)
-        .flat_map(|e| DataLoader::new(Cached::new(numbers(0, 10))).shuffle(true).num_workers(2).bs(3).epoch(e))
+        .flat_map(|e| {
+            DataLoader::new(Cached::new(numbers(0, 10))).shuffle(true).num_workers(2).bs(3).epoch(e)
+        })
         .flat_map(|batch| batch.unwrap().1.to_vec())
         .collect();
     assert_eq!((items.len(), items.iter().sum::<i64>()), (20, 90));
@@ -156,7 +158,9 @@ fn without_replacement_no_item_comes_twice() {
         pairs[a][b] += 1;
     }
     // First one by weight, then another by weight among the rest.
-    for (a, b, p) in [(0, 2, 1.0 / 8.0 * 2.0 / 7.0), (3, 2, 5.0 / 8.0 * 2.0 / 3.0), (2, 3, 2.0 / 8.0 * 5.0 / 6.0)] {
+    for (a, b, p) in
+        [(0, 2, 1.0 / 8.0 * 2.0 / 7.0), (3, 2, 5.0 / 8.0 * 2.0 / 3.0), (2, 3, 2.0 / 8.0 * 5.0 / 6.0)]
+    {
         let deviation = (20_000.0 * p * (1.0_f64 - p)).sqrt();
         assert!((f64::from(pairs[a][b]) - 20_000.0 * p).abs() <= 5.0 * deviation, "{pairs:?}");
     }
@@ -183,9 +187,8 @@ fn weights_that_nothing_can_be_drawn_with_are_refused() {
 fn all_ranks_together_see_every_item() {
     for (n, world) in [(10, 1), (10, 2), (10, 3), (3, 8), (0, 4), (16, 4)] {
         for drop_last in [false, true] {
-            let share = |rank| {
-                draw(&DistributedSampler::new(RandomSampler, rank, world).drop_last(drop_last), n, 7)
-            };
+            let share =
+                |rank| draw(&DistributedSampler::new(RandomSampler, rank, world).drop_last(drop_last), n, 7);
             let shares: Vec<_> = (0..world).map(share).collect();
             let each = if drop_last { n / world } else { n.div_ceil(world) };
             assert!(shares.iter().all(|share| share.len() == each));

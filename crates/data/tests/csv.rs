@@ -69,7 +69,10 @@ fn lines_have_as_many_fields_as_the_header() {
 
 #[test]
 fn other_encodings_are_refused() {
-    assert_error(table(b"a,b\n1,2\n1,caf\xe9\n"), "t.csv: line 3, column b: expected UTF-8, found other bytes");
+    assert_error(
+        table(b"a,b\n1,2\n1,caf\xe9\n"),
+        "t.csv: line 3, column b: expected UTF-8, found other bytes",
+    );
     assert_error(table(b"a,\xff\n1,2\n"), "t.csv: line 1, column 2: expected UTF-8, found other bytes");
 }
 

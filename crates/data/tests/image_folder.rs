@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use downhill_data::{
-    Channels, DataLoader, Dataset, Error, ImageFolder, ImageFolders, MnistSample, Resize, ResizeMethod, Result,
+    Channels, DataLoader, Dataset, Error, ImageFolder, ImageFolders, MnistSample, Resize, ResizeMethod,
+    Result,
 };
 use image::{GrayImage, ImageFormat, Luma, Rgb, RgbImage};
 use tempfile::TempDir;
@@ -61,7 +62,9 @@ fn labels_are_the_numbers_of_sorted_folder_names() {
 fn other_names_and_files_elsewhere_are_passed_over() {
     let dir = pets();
     fs::rename(dir.path().join("valid"), dir.path().join("test")).unwrap();
-    for stray in ["train/x.png", "train/cat/deep/x.png", "x/cat/x.png", "train/.cache/x.png", "train/cat/.x.png"] {
+    for stray in
+        ["train/x.png", "train/cat/deep/x.png", "x/cat/x.png", "train/.cache/x.png", "train/cat/.x.png"]
+    {
         grey(dir.path().join(stray), 99);
     }
     fs::write(dir.path().join("train/cat/README.txt"), "no image").unwrap();
@@ -129,7 +132,8 @@ fn images_have_one_size_or_are_resized() {
     assert_names(pets.train.batch(&[0, 2]), &odd, "found 4 x 8");
     let rows = |method| {
         let resize = Resize::new(2, 2).method(method);
-        let pets = ImageFolder::from_folder(dir.path()).channels(Channels::Grey).resize(resize).open().unwrap();
+        let pets =
+            ImageFolder::from_folder(dir.path()).channels(Channels::Grey).resize(resize).open().unwrap();
         let (x, _) = pets.train.batch(&[2, 0]).unwrap();
         assert_eq!(x.shape(), [2, 1, 2, 2]);
         x.narrow(0, 0, 1).to_vec()
@@ -237,7 +241,11 @@ fn a_folder_needs_two_classes_and_images() {
     grey(path("train/dog/1.png"), 1);
     assert!(open(&dir).is_ok());
     grey(path("valid/bird/1.png"), 1);
-    assert_names(open(&dir), &path("valid/bird"), "the training set's classes [\"cat\", \"dog\"], found \"bird\"");
+    assert_names(
+        open(&dir),
+        &path("valid/bird"),
+        "the training set's classes [\"cat\", \"dog\"], found \"bird\"",
+    );
     assert_names(
         ImageFolder::from_folder(path("train/cat/1.png")).random_split(0.5, 0).open(),
         &path("train/cat/1.png"),

@@ -75,7 +75,11 @@ fn what_happens_to_an_item_follows_from_seed_epoch_and_index() {
     assert_eq!(items(dl().bs(3).num_workers(2), 2), expected);
     assert_ne!(items(dl().bs(50), 3), expected);
     assert_ne!(items(dl().seed(6).bs(50), 2), expected);
-    assert_ne!(items(dl().after_batch(noise).bs(50), 2), expected, "another place in the chain is another stream");
+    assert_ne!(
+        items(dl().after_batch(noise).bs(50), 2),
+        expected,
+        "another place in the chain is another stream"
+    );
 }
 
 #[test]
@@ -84,7 +88,10 @@ fn an_item_that_comes_again_is_treated_in_another_way() {
     let twice = WeightedRandomSampler::new(vec![1.0], 4, true).unwrap();
     let draw = |(x, y): Batch<u8, i64>, keys: &Keys| {
         let rows: Vec<_> = (0..keys.len()).map(|i| keys.item(i).next_u64() as i64).collect();
-        Ok((Tensor::from_slice(&rows, &[rows.len(), 1]), { drop(x); y }))
+        Ok((Tensor::from_slice(&rows, &[rows.len(), 1]), {
+            drop(x);
+            y
+        }))
     };
     let dl = DataLoader::new(dset).bs(2).sampler(twice).after_batch(draw);
     let drawn: Vec<i64> = dl.epoch(0).flat_map(|batch| batch.unwrap().0.to_vec()).collect();

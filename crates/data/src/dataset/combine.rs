@@ -158,10 +158,10 @@ impl<X: Element, Y: Element> Dataset for Concat<X, Y> {
             ys.push(y);
         }
         match (&xs[..], &ys[..]) {
-            ([], _) => self.parts.first().map_or_else(
-                || Ok((Tensor::zeros(&[0]), Tensor::zeros(&[0]))),
-                |first| first.batch(&[]),
-            ),
+            ([], _) => self
+                .parts
+                .first()
+                .map_or_else(|| Ok((Tensor::zeros(&[0]), Tensor::zeros(&[0]))), |first| first.batch(&[])),
             ([x], [y]) => Ok((x.clone(), y.clone())),
             _ => {
                 let mut back = vec![0; order.len()];
