@@ -12,6 +12,7 @@ import time
 
 try:
     import torch
+    from torch.utils.data import DataLoader, TensorDataset
 except ImportError:
     sys.exit("no PyTorch: `import torch` failed")
 
@@ -27,6 +28,15 @@ def work(name):
         y = x + 1
         works = {"add": lambda: x + y, "exp": lambda: x.exp(), "sum": lambda: x.sum(), "memcpy": lambda: y.copy_(x)}
         return works[match[1]]
+    if name == "loader_epoch":
+        x = torch.randint(0, 256, (12396, 28, 28), dtype=torch.uint8)
+        loader = DataLoader(TensorDataset(x, torch.zeros(12396, 1)), batch_size=256, shuffle=True)
+
+        def epoch():
+            for xb, _ in loader:
+                xb.float().div_(255)
+
+        return epoch
     return None
 
 

@@ -3,13 +3,13 @@
 use anyhow::{Context, Result, bail, ensure};
 use downhill::tensor::{Rng, Tensor};
 
-use crate::peers;
+use crate::{data, peers};
 
 /// A piece of work, ready to be repeated.
 pub type Work = Box<dyn FnMut()>;
 
 /// All names that [`case`] understands, for messages.
-pub const NAMES: &str = "gemm_MxKxN, gemm_gemmcrate_MxKxN, gemm_matrixmultiply_MxKxN, add_N, exp_N, expf_N, sum_N, memcpy_N, fma_N";
+pub const NAMES: &str = "gemm_MxKxN, gemm_gemmcrate_MxKxN, gemm_matrixmultiply_MxKxN, add_N, exp_N, expf_N, sum_N, memcpy_N, fma_N, loader_epoch, load_png_folder, decode_png_folder";
 
 /// What is timed unless cases are named.
 pub const DEFAULT: &[&str] = &[
@@ -24,6 +24,11 @@ pub const DEFAULT: &[&str] = &[
     "fma_100000000",
 ];
 
+/// The case that `name` brings along, to be compared with.
+pub fn companion(name: &str) -> Option<&'static str> {
+    (name == "load_png_folder").then_some("decode_png_folder")
+}
+
 /// Elements of the largest operand: four gigabytes.
 const LARGEST: usize = 1 << 30;
 
@@ -32,6 +37,12 @@ const LARGEST: usize = 1 << 30;
 /// # Errors
 /// If there is no such case.
 pub fn case(name: &str, threads: usize) -> Result<Work> {
+    match name {
+        "loader_epoch" => return data::loader_epoch(),
+        "load_png_folder" => return data::load_png_folder(),
+        "decode_png_folder" => return data::decode_png_folder(),
+        _ => {}
+    }
     let (kind, size) = name.rsplit_once('_').with_context(|| unknown(name))?;
     if kind.starts_with("gemm") {
         let sizes: Vec<usize> =

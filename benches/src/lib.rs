@@ -2,4 +2,5 @@
 #![deny(unsafe_code)]
 
 pub mod cases;
+mod data;
 mod peers;

@@ -58,6 +58,7 @@ mod loader;
 mod resize;
 mod sample;
 mod sampler;
+mod show;
 mod transform;
 
 pub use csv_table::CsvTable;
@@ -70,6 +71,7 @@ pub use loader::{Batches, DataLoader, DataLoaders, Position};
 pub use resize::{Resize, ResizeMethod};
 pub use sample::{MnistSample, Split};
 pub use sampler::{DistributedSampler, RandomSampler, Sampler, SequentialSampler, WeightedRandomSampler};
+pub use show::Sheet;
 pub use transform::{
     BatchTransform, Brightness, Contrast, Flip, IntToFloat, Keys, MixUp, Normalize, OneHot, Pad, PadMode,
     Projection, RandomCrop, RandomErasing, Resample, Rescale, Rotate, Spatial, Together, Warp, Zoom,
