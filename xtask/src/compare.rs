@@ -30,6 +30,8 @@ const CASES: &[&str] = &[
     "fma_100000000",
     "adam_step",
     "adam_memcpy",
+    "loader_epoch",
+    "load_png_folder",
 ];
 
 #[derive(clap::Args)]
