@@ -12,6 +12,7 @@ import time
 
 try:
     import torch
+    from torch.utils.data import DataLoader, TensorDataset
 except ImportError:
     sys.exit("no PyTorch: `import torch` failed")
 
@@ -31,6 +32,15 @@ def work(name):
         return [works[match[1]]]
     if name == "adam_step":
         return [adam()]
+    if name == "loader_epoch":
+        x = torch.randint(0, 256, (12396, 28, 28), dtype=torch.uint8)
+        loader = DataLoader(TensorDataset(x, torch.zeros(12396, 1)), batch_size=256, shuffle=True)
+
+        def epoch():
+            for xb, _ in loader:
+                xb.float().div_(255)
+
+        return [epoch]
     return []
 
 

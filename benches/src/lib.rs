@@ -2,6 +2,7 @@
 #![deny(unsafe_code)]
 
 pub mod cases;
+mod data;
 mod layers;
 mod peers;
 mod step;

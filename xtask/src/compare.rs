@@ -31,6 +31,8 @@ const CASES: &[&str] = &[
     PEAK,
     "adam_step",
     "adam_memcpy",
+    "loader_epoch",
+    "load_png_folder",
 ];
 
 /// The case that finds out what one core can do at most.

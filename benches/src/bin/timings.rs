@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use downhill_benches::cases::{DEFAULT, NAMES, Work, case};
+use downhill_benches::cases::{DEFAULT, NAMES, Work, case, companion};
 
 /// Times cases of downhill and of its peers, and prints a JSON object for each:
 /// {"case", "unit": "ms", "median", "min", "runs"}.
@@ -35,7 +35,8 @@ fn main() -> Result<ExitCode> {
         return Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     downhill::tensor::set_num_threads(threads)?;
-    let mut timers = options.case.iter().map(|name| Timer::new(name, threads)).collect::<Result<Vec<_>>>()?;
+    let names = options.case.iter().flat_map(|name| std::iter::once(&**name).chain(companion(name)));
+    let mut timers = names.map(|name| Timer::new(name, threads)).collect::<Result<Vec<_>>>()?;
     let seconds = options.seconds * timers.len() as f64;
     let budget = Duration::try_from_secs_f64(seconds).context("--seconds is out of range")?;
     let start = Instant::now();

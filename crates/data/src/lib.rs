@@ -46,14 +46,33 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod csv_table;
 mod dataset;
+mod draw;
 mod error;
+mod file;
 mod idx;
+mod image_file;
+mod image_folder;
 mod loader;
+mod resize;
 mod sample;
+mod sampler;
+mod show;
+mod transform;
 
-pub use dataset::{Batch, Dataset, TensorDataset};
+pub use csv_table::CsvTable;
+pub use dataset::{Batch, Cached, Concat, Dataset, Map, Subset, TensorDataset, random_split};
 pub use error::{Error, Result};
-pub use idx::{IdxElement, read_idx, write_idx};
-pub use loader::{Batches, DataLoader, DataLoaders};
+pub use idx::{IdxElement, read_idx, read_idx_from, write_idx};
+pub use image_file::Channels;
+pub use image_folder::{FromFolder, ImageFolder, ImageFolders};
+pub use loader::{Batches, DataLoader, DataLoaders, Position};
+pub use resize::{Resize, ResizeMethod};
 pub use sample::{MnistSample, Split};
+pub use sampler::{DistributedSampler, RandomSampler, Sampler, SequentialSampler, WeightedRandomSampler};
+pub use show::Sheet;
+pub use transform::{
+    BatchTransform, Brightness, Contrast, Flip, IntToFloat, Keys, MixUp, Normalize, OneHot, Pad, PadMode,
+    Projection, RandomCrop, RandomErasing, Resample, Rescale, Rotate, Spatial, Together, Warp, Zoom,
+};
