@@ -26,7 +26,7 @@
 //! | [`autograd`] | gradients: [`Var`](autograd::Var), `backward`, [`gradcheck`](autograd::gradcheck()) |
 //! | [`nn`] | layers, losses, `#[derive(Module)]` |
 //! | [`optim`] | optimizers, parameter groups, schedules |
-//! | [`data`] | datasets, loaders, file formats |
+//! | [`data`] | datasets, loaders, transforms, file formats |
 //! | [`learner`] | the training loop |
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -46,7 +46,11 @@ pub mod readme {}
 /// The names that a training program uses.
 pub mod prelude {
     pub use downhill_autograd::{Var, no_grad};
-    pub use downhill_data::{DataLoader, DataLoaders, Dataset, TensorDataset};
+    pub use downhill_data::{
+        Brightness, Channels, Contrast, CsvTable, DataLoader, DataLoaders, Dataset, Flip, ImageFolder,
+        IntToFloat, MixUp, Normalize, OneHot, RandomCrop, RandomErasing, Resize, Rotate, TensorDataset,
+        Together, Warp, Zoom, random_split,
+    };
     pub use downhill_learner::{Learner, Recorder, batch_accuracy};
     pub use downhill_nn::{
         Forward, Linear, Module, ReLU, Sequential, cross_entropy, mnist_loss, mse_loss, sequential,
