@@ -45,15 +45,27 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod anomaly;
+mod checkpoint;
+mod custom;
+mod diagnose;
 mod engine;
 mod gradcheck;
+mod hook;
 mod mode;
 mod ops;
+mod record;
+#[cfg(feature = "proptest")]
+pub mod strategies;
 mod var;
 
-pub use engine::{Backward, from_op, grad};
-pub use gradcheck::{GradMismatch, MismatchKind, Tolerance, gradcheck};
-pub use mode::{NoGrad, is_grad_enabled, no_grad};
+pub use checkpoint::checkpoint;
+pub use custom::{from_differentiable_op, from_op};
+pub use diagnose::{UnusedParameters, graph_dot, unused_parameters};
+pub use engine::{GradOptions, grad, grad_with};
+pub use gradcheck::{GradMismatch, MismatchKind, Tolerance, gradcheck, gradgradcheck};
+pub use hook::GradHook;
+pub use mode::{DetectAnomaly, NoGrad, detect_anomaly, enable_grad, is_grad_enabled, no_grad};
 pub use ops::{BatchNormOptions, RunningStats, batch_norm, conv2d, conv2d_input, conv2d_weight, embedding};
 pub use ops::{cat, linear, sigmoid_cross_entropy, softmax_cross_entropy, stack, where_};
 pub use var::Var;

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::common::{any_value, between, off_zero, one, one_with};
+use downhill_autograd::strategies::{any_value, between, off_zero, one, one_with};
 use crate::property::properties;
 
 properties! {

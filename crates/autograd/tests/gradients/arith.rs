@@ -4,7 +4,7 @@ use downhill_autograd::{Var, where_};
 use downhill_tensor::Tensor;
 use proptest::prelude::*;
 
-use crate::common::{
+use downhill_autograd::strategies::{
     Case, any_value, broadcast_from, near_integers, off_zero, one, one_with, shape, tensor, two,
 };
 use crate::property::properties;

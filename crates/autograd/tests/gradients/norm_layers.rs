@@ -4,7 +4,7 @@ use downhill_autograd::{BatchNormOptions, RunningStats, Var, batch_norm};
 use downhill_tensor::Tensor;
 use proptest::prelude::*;
 
-use crate::common::{Case, any_value, positive, shape, tensor};
+use downhill_autograd::strategies::{Case, any_value, positive, shape, tensor};
 use crate::property::properties;
 
 /// Large, or a variance near zero would bend the function more than differences can follow.

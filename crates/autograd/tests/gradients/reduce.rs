@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::common::{any_value, axes, axis, broadcast_from, one, one_with, shape, tensor};
+use downhill_autograd::strategies::{any_value, axes, axis, broadcast_from, one, one_with, shape, tensor};
 use crate::property::properties;
 
 properties! {

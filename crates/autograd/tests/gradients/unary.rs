@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::common::{any_value, between, off_zero, one, one_with, positive};
+use downhill_autograd::strategies::{any_value, between, off_zero, one, one_with, positive};
 use crate::property::properties;
 
 properties! {

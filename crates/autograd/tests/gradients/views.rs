@@ -5,7 +5,7 @@ use downhill_tensor::Tensor;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::common::{Case, any_value, axis, one_with, permutation, shape, tensor};
+use downhill_autograd::strategies::{Case, any_value, axis, one_with, permutation, shape, tensor};
 use crate::property::properties;
 
 properties! {
