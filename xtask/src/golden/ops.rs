@@ -13,7 +13,7 @@ mod views;
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use downhill::autograd::{GradOptions, grad_with};
 use downhill::tensor::testing::{Tolerance, deviation};
 use downhill::tensor::{Element, Float, Tensor};

@@ -1,10 +1,10 @@
 //! Reductions, extrema, orders and softmax.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use downhill::tensor::{Element, Tensor};
 
 use super::call::Call;
-use super::{Operand, Var, one};
+use super::{Operand, one};
 
 pub(super) fn apply(call: &Call<'_>) -> Result<Option<Vec<Operand>>> {
     if let Some(result) = without_gradient(call)? {
@@ -147,10 +147,7 @@ fn without_gradient(call: &Call<'_>) -> Result<Option<Tensor<i64>>> {
     result.map(Some)
 }
 
-fn found<E: Element>(call: &Call<'_>, x: &Tensor<E>) -> Result<Tensor<i64>>
-where
-    Tensor<E>: Clone,
-{
+fn found<E: Element>(call: &Call<'_>, x: &Tensor<E>) -> Result<Tensor<i64>> {
     let axes = call.axes()?;
     Ok(match (call.op, call.keepdim()?) {
         ("argmax", false) => x.argmax(axes),
