@@ -27,7 +27,25 @@ def work(name):
         y = x + 1
         works = {"add": lambda: x + y, "exp": lambda: x.exp(), "sum": lambda: x.sum(), "memcpy": lambda: y.copy_(x)}
         return works[match[1]]
+    if match := re.fullmatch(r"autograd_overhead_(\d+)", name):
+        return chain(int(match[1]))
     return None
+
+
+def chain(n):
+    """Forward and backward through a chain of n operations on one number."""
+    with torch.inference_mode(False):
+        x = torch.tensor(0.5, requires_grad=True)
+
+    def run():
+        with torch.inference_mode(False):
+            y = x
+            for _ in range(n // 2):
+                y = y * 1.000001 + 1e-6
+            y.backward()
+            x.grad = None
+
+    return run
 
 
 def milliseconds(run, repeat):

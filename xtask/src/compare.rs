@@ -28,6 +28,7 @@ const CASES: &[&str] = &[
     "exp_1048576",
     "expf_1048576",
     "fma_100000000",
+    "autograd_overhead_1000",
 ];
 
 #[derive(clap::Args)]

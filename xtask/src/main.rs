@@ -5,6 +5,7 @@ mod ch04;
 mod ci;
 mod compare;
 mod golden;
+mod mutants;
 mod report;
 mod reproduce;
 
@@ -32,6 +33,8 @@ enum Command {
     Compare(compare::Options),
     /// Run everything that must be green: format, lints, tests, documentation, architecture, golden files, the chapter.
     Ci,
+    /// Plant wrong derivatives in a copy of the autograd crate, and see whether its tests find each of them.
+    Mutants,
     /// Cut the embedded 3-versus-7 sample out of the four MNIST files. (Its result is in the repository already.)
     Sample {
         /// The folder with the MNIST files, gzipped or not.
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Command::Golden { dir } => golden::run(&dir),
         Command::Compare(options) => compare::run(&options),
         Command::Ci => ci::run(),
+        Command::Mutants => mutants::run(),
         Command::Sample { from, to } => sample(&from, &to),
     };
     match outcome {

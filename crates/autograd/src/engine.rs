@@ -228,7 +228,8 @@ impl Pass {
                 anomaly::check_sum(&var, grad.as_ref());
             }
             arrived(&var, &mut grad);
-            if var.is_leaf() {
+            // The first node of interest leads to none; and the very first of all is a leaf.
+            if var.is_leaf() || var.0.id <= self.first {
                 continue;
             }
             let record = if self.retain_graph { var.0.tape.get() } else { var.0.tape.take() };
