@@ -51,7 +51,8 @@ pub(crate) fn run() -> Result<bool> {
     for (number, mutant) in MUTANTS.iter().enumerate() {
         let (passed, output) = properties(&tests, mutant.tests, Some(number))?;
         let report = output.lines().find(|line| line.contains("Test failed: ") || line.contains("panicked:"));
-        let failed = mutant.tests.iter().filter(|test| output.contains(&format!("test {test} ... FAILED"))).count();
+        let failed =
+            mutant.tests.iter().filter(|test| output.contains(&format!("test {test} ... FAILED"))).count();
         // A program that does not even end with a report has noticed nothing.
         let caught = !passed && failed > 0;
         survivors += usize::from(!caught);
@@ -80,7 +81,8 @@ fn plant(copy: &Path) -> Result<()> {
         }
     }
     let manifest = read(&root().join("Cargo.toml"))?;
-    let members = manifest.lines().find(|line| line.starts_with("members = ")).context("no members in Cargo.toml")?;
+    let members =
+        manifest.lines().find(|line| line.starts_with("members = ")).context("no members in Cargo.toml")?;
     let manifest = manifest.replace(members, r#"members = ["crates/tensor", "crates/autograd"]"#);
     write_changed(&copy.join("Cargo.toml"), &manifest)?;
     write_changed(&copy.join("Cargo.lock"), &read(&root().join("Cargo.lock"))?)?;
@@ -120,7 +122,8 @@ fn build(copy: &Path, target: &Path) -> Result<PathBuf> {
     let messages = String::from_utf8_lossy(&output.stdout).into_owned();
     let programs = messages.lines().filter_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        (message["target"]["name"] == "gradients").then(|| message["executable"].as_str().map(PathBuf::from))?
+        (message["target"]["name"] == "gradients")
+            .then(|| message["executable"].as_str().map(PathBuf::from))?
     });
     programs.last().context("cargo names no test program")
 }

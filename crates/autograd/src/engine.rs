@@ -1,7 +1,7 @@
 //! Running recorded operations backward.
 
-use std::collections::btree_map::{BTreeMap, Entry};
 use std::collections::HashMap;
+use std::collections::btree_map::{BTreeMap, Entry};
 
 use downhill_tensor::{Float, Tensor};
 
@@ -169,8 +169,9 @@ pub fn grad_with<T: Float>(
         given.len(),
         outputs.len()
     );
-    let cotangent =
-        |i: usize, output: &Var<T>| given.get(i).cloned().unwrap_or_else(|| Var::new(Tensor::ones(&output.shape())));
+    let cotangent = |i: usize, output: &Var<T>| {
+        given.get(i).cloned().unwrap_or_else(|| Var::new(Tensor::ones(&output.shape())))
+    };
     let roots: Vec<_> = outputs.iter().enumerate().map(|(i, &v)| (v, cotangent(i, v))).collect();
     let mut wanted: HashMap<u64, Vec<usize>> = HashMap::new();
     for (i, input) in inputs.iter().enumerate() {

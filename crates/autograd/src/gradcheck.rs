@@ -179,8 +179,11 @@ fn check_twice(f: Function<'_>, xs: &[Tensor<f64>], tolerance: Tolerance) -> Res
             let out = f(&vars);
             let options = GradOptions::default().create_graph(true).cotangents([cotangent]);
             let wanted: Vec<&Var<f64>> = vars.iter().collect();
-            let found =
-                if out.requires_grad() { grad_with(&[&out], &wanted, &options) } else { vec![None; vars.len()] };
+            let found = if out.requires_grad() {
+                grad_with(&[&out], &wanted, &options)
+            } else {
+                vec![None; vars.len()]
+            };
             let flat = found.into_iter().zip(&vars).map(|(gradient, x)| {
                 let count = x.value().numel() as isize;
                 gradient.unwrap_or_else(|| Var::new(Tensor::zeros(&x.shape()))).reshape(&[count])
@@ -282,7 +285,8 @@ fn repeatable_gradients(
     let gradients = |out: &Var<f64>, cotangent: Tensor<f64>, retain_graph: bool| {
         let wanted: Vec<&Var<f64>> = params.iter().collect();
         let options = GradOptions::default().cotangents([cotangent]).retain_graph(retain_graph);
-        let found = if out.requires_grad() { grad_with(&[out], &wanted, &options) } else { vec![None; params.len()] };
+        let found =
+            if out.requires_grad() { grad_with(&[out], &wanted, &options) } else { vec![None; params.len()] };
         let or_zero = |(gradient, x): (Option<Var<f64>>, &Var<f64>)| {
             gradient.map_or_else(|| Tensor::zeros(&x.shape()), Var::into_value)
         };

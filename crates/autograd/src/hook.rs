@@ -75,7 +75,10 @@ impl<T: Float> Var<T> {
     /// clip.remove();
     /// ```
     #[track_caller]
-    pub fn register_hook(&self, hook: impl Fn(&Var<T>) -> Option<Var<T>> + Send + Sync + 'static) -> GradHook<T> {
+    pub fn register_hook(
+        &self,
+        hook: impl Fn(&Var<T>) -> Option<Var<T>> + Send + Sync + 'static,
+    ) -> GradHook<T> {
         assert!(self.requires_grad(), "register_hook: the variable does not require a gradient");
         let mut hooks = lock(&self.extras().hooks);
         let id = hooks.next;

@@ -189,7 +189,8 @@ pub(crate) fn watched<T: Float, R>(f: impl FnOnce() -> R) -> (R, Vec<Var<T>>) {
     }
     let restore = Restore(WATCHING.replace(true), WATCHED.take());
     let result = f();
-    let found = WATCHED.take().into_values().filter_map(|var| Some(*var.downcast::<Var<T>>().ok()?)).collect();
+    let found =
+        WATCHED.take().into_values().filter_map(|var| Some(*var.downcast::<Var<T>>().ok()?)).collect();
     drop(restore);
     (result, found)
 }

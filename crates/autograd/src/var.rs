@@ -56,9 +56,9 @@ impl<T: Float> Var<T> {
 
     /// Gradient and hooks, made if there are none.
     pub(crate) fn extras(&self) -> &Extras<T> {
-        self.0.extras.get_or_init(|| {
-            Box::new(Extras { grad: Mutex::new(None), hooks: Mutex::new(Hooks::default()) })
-        })
+        self.0
+            .extras
+            .get_or_init(|| Box::new(Extras { grad: Mutex::new(None), hooks: Mutex::new(Hooks::default()) }))
     }
 
     /// Gradient and hooks, if there ever were any.

@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use allocation_counter::measure;
-use downhill_autograd::{GradOptions, Tolerance, Var, checkpoint, gradcheck, gradgradcheck, grad_with, linear, no_grad};
+use downhill_autograd::{
+    GradOptions, Tolerance, Var, checkpoint, grad_with, gradcheck, gradgradcheck, linear, no_grad,
+};
 use downhill_tensor::{Rng, Tensor};
 
 /// A layer with a parameter of its own and one that all layers share.
@@ -25,7 +27,12 @@ impl Layer {
 fn layers(n: usize, size: usize) -> Vec<Layer> {
     let rng = &mut Rng::new(5);
     let shared = Var::parameter(Tensor::randn(&[size], rng) * 0.1 + 1.0);
-    (0..n).map(|_| Layer { weight: Var::parameter(Tensor::randn(&[size, size], rng) * 0.2), shared: shared.clone() }).collect()
+    (0..n)
+        .map(|_| Layer {
+            weight: Var::parameter(Tensor::randn(&[size, size], rng) * 0.2),
+            shared: shared.clone(),
+        })
+        .collect()
 }
 
 /// Runs the layers on an input and returns the gradients of the input and of all parameters.

@@ -3,9 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
-use downhill_autograd::{
-    DetectAnomaly, Var, detect_anomaly, from_op, graph_dot, unused_parameters,
-};
+use downhill_autograd::{DetectAnomaly, Var, detect_anomaly, from_op, graph_dot, unused_parameters};
 use downhill_tensor::Tensor;
 
 fn message(f: impl FnOnce()) -> String {
@@ -53,7 +51,8 @@ fn operations_of_ones_own_are_looked_at() {
 #[test]
 fn cotangents_hooks_and_sums_are_looked_at() {
     let x = Var::parameter(Tensor::from([1.0, 2.0]));
-    let expected = "backward: the gradient of the result of exp is NaN at [1], shape [2]: no backward function computed";
+    let expected =
+        "backward: the gradient of the result of exp is NaN at [1], shape [2]: no backward function computed";
     let text = message(|| detect_anomaly(|| x.exp().backward_with(Tensor::from([1.0, f64::NAN]))));
     assert!(text.starts_with(expected), "{text}");
     let y = x.exp();
@@ -62,7 +61,9 @@ fn cotangents_hooks_and_sums_are_looked_at() {
     assert!(text.starts_with("backward: the gradient of the result of exp is inf at [0]"), "{text}");
     let huge = Tensor::from([f64::MAX, 0.0]);
     let y = x.exp();
-    let text = message(|| detect_anomaly(|| (&y * &Var::new(huge.clone()) + &y * &Var::new(huge)).sum(..).backward()));
+    let text = message(|| {
+        detect_anomaly(|| (&y * &Var::new(huge.clone()) + &y * &Var::new(huge)).sum(..).backward())
+    });
     assert!(text.starts_with("backward: the gradient of the result of exp is inf at [0]"), "{text}");
 }
 
@@ -138,7 +139,10 @@ fn parameters_without_gradients_are_found() {
     assert_eq!(unused_parameters(all()).no_gradient, ["used", "dead", "forgotten", "empty"]);
     (&vars[0] + &vars[1] * 0.0 + &vars[3] + empty.sum(..)).sum(..).backward();
     let found = unused_parameters(all());
-    assert_eq!((&found.no_gradient[..], &found.all_zero[..]), (&["forgotten".to_string()][..], &["dead".to_string()][..]));
+    assert_eq!(
+        (&found.no_gradient[..], &found.all_zero[..]),
+        (&["forgotten".to_string()][..], &["dead".to_string()][..])
+    );
     assert!(!found.is_empty());
     vars[2].set_grad(Some(Tensor::from([f64::NAN])));
     vars[1].set_grad(Some(Tensor::from([1e-300])));

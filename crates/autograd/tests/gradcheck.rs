@@ -113,7 +113,8 @@ fn a_backward_that_counts_its_calls() {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
     let calls: Arc<AtomicUsize> = Arc::default();
-    let error = checked(move |_, grad| Some(grad * if calls.fetch_add(1, SeqCst) < 2 { 1.0 } else { 2.0 })).unwrap_err();
+    let error = checked(move |_, grad| Some(grad * if calls.fetch_add(1, SeqCst) < 2 { 1.0 } else { 2.0 }))
+        .unwrap_err();
     assert_eq!((error.kind, error.input, &error.index[..]), (MismatchKind::NotRepeatable, 0, &[0, 0][..]));
     assert_eq!(error.numeric, 2.0 * error.analytic);
     assert!(error.to_string().contains("the backward pass depends on the order of calls: "), "{error}");
@@ -156,7 +157,9 @@ fn a_function_that_depends_on_the_order_of_calls() {
 
 #[test]
 fn the_report_guesses() {
-    let guess = |spoil: fn(Tensor<f64>) -> Tensor<f64>| checked(move |_, grad| Some(spoil(grad))).unwrap_err().to_string();
+    let guess = |spoil: fn(Tensor<f64>) -> Tensor<f64>| {
+        checked(move |_, grad| Some(spoil(grad))).unwrap_err().to_string()
+    };
     assert!(guess(|grad| grad * 2.0).ends_with("(twice as much)"));
     assert!(guess(|grad| grad * 0.5).ends_with("(half as much)"));
     assert!(guess(|grad| -grad).ends_with("(of the opposite sign)"));

@@ -85,7 +85,8 @@ fn hooks_are_part_of_a_recorded_pass() {
     let x = parameter(3.0);
     x.register_hook(|g| Some(g * g));
     // (3 x²)², which is 36 x³ when derived.
-    let slope = grad_with(&[&x.powf(3.0)], &[&x], &GradOptions::default().create_graph(true)).remove(0).unwrap();
+    let slope =
+        grad_with(&[&x.powf(3.0)], &[&x], &GradOptions::default().create_graph(true)).remove(0).unwrap();
     let seen = Seen::default();
     assert_eq!(slope.item(), 27.0 * 27.0);
     watch(&slope, "slope", &seen);

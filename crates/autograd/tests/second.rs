@@ -1,7 +1,8 @@
 //! Gradients that have a graph of their own.
 
 use downhill_autograd::{
-    GradOptions, Tolerance, Var, from_differentiable_op, from_op, grad, grad_with, gradgradcheck, linear, no_grad,
+    GradOptions, Tolerance, Var, from_differentiable_op, from_op, grad, grad_with, gradgradcheck, linear,
+    no_grad,
 };
 use downhill_tensor::{Rng, Tensor};
 
@@ -97,7 +98,8 @@ fn retaining_without_a_graph() {
 #[test]
 fn a_gradient_penalty_trains() {
     let rng = &mut Rng::new(7);
-    let (w1, b1) = (Var::parameter(Tensor::<f64>::randn(&[16, 2], rng)), Var::parameter(Tensor::zeros(&[16])));
+    let (w1, b1) =
+        (Var::parameter(Tensor::<f64>::randn(&[16, 2], rng)), Var::parameter(Tensor::zeros(&[16])));
     let w2 = Var::parameter(Tensor::<f64>::randn(&[1, 16], rng));
     let mut penalty_at = |seed: u64| {
         let x = Var::parameter(Tensor::<f64>::randn(&[64, 2], &mut Rng::new(seed)));
@@ -127,7 +129,8 @@ fn the_derivative_of_a_penalty() {
         // Under `no_grad`, as finite differences are computed, there is a graph all the same.
         downhill_autograd::enable_grad(|| {
             let y = linear(&linear(&x, &v[1], None).tanh(), &v[2], None).sum(..);
-            let slope = grad_with(&[&y], &[&x], &GradOptions::default().create_graph(true)).remove(0).unwrap();
+            let slope =
+                grad_with(&[&y], &[&x], &GradOptions::default().create_graph(true)).remove(0).unwrap();
             slope.square().sum(..)
         })
     };
@@ -162,7 +165,9 @@ fn an_operation_of_ones_own_without_one() {
 }
 
 #[test]
-#[should_panic(expected = "backward: a parameter was updated between the forward pass and its differentiation")]
+#[should_panic(
+    expected = "backward: a parameter was updated between the forward pass and its differentiation"
+)]
 fn a_parameter_that_was_updated() {
     let x = Var::parameter(Tensor::scalar(2.0));
     let y = x.square();
@@ -212,4 +217,13 @@ fn grad_stops_at_its_inputs() {
     assert!(grad(&[&y], &[&middle])[0].is_some());
     middle.backward();
     assert_eq!(w.grad().unwrap().item(), 6.0);
+}
+
+#[test]
+#[should_panic(expected = "backward: the graph of exp was consumed by an earlier backward pass")]
+fn a_consumed_graph_has_no_second_derivative_either() {
+    let x = Var::parameter(Tensor::scalar(2.0));
+    let y = x.exp();
+    y.backward();
+    derivative(&y, &x);
 }

@@ -202,7 +202,9 @@ mod tests {
             "argument rounding_mode: \"floor\" is not supported"
         );
         assert!(error("sum", json!({"dims": "all"}), &[("x", x())]).starts_with("argument dims"));
-        assert!(outcome("no_such_operation", json!({}), &[("x", x())]).is_ok_and(|outputs| outputs.is_none()));
+        assert!(
+            outcome("no_such_operation", json!({}), &[("x", x())]).is_ok_and(|outputs| outputs.is_none())
+        );
     }
 
     /// Null stands for the default, of arguments that there are and of those that there are not.

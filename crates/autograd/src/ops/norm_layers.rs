@@ -24,7 +24,15 @@ impl<T: Float> Normalized<T> {
     fn new(x: &Var<T>, (mean, variance): (Tensor<T>, Tensor<T>), axes: Option<Axes>, eps: f64) -> Self {
         let eps = T::from_f64(eps);
         let scale = variance.into_map(|v| T::ONE / (v + eps).sqrt());
-        Normalized { x: x.value(), mean, scale, weight: Tensor::scalar(T::ONE), bias_shape: vec![], eps, axes }
+        Normalized {
+            x: x.value(),
+            mean,
+            scale,
+            weight: Tensor::scalar(T::ONE),
+            bias_shape: vec![],
+            eps,
+            axes,
+        }
     }
 
     /// The operation. Weight and bias broadcast to the shape of `x`; in this form they already have as many axes.
@@ -38,12 +46,19 @@ impl<T: Float> Normalized<T> {
         let y = self.x.normalize(&self.mean, &self.scale, &self.weight, &bias.value());
         Var::record("normalize", [x, &weight, &bias], y, || {
             let (x, weight) = (x.save(), weight.save());
-            move |d| if is_grad_enabled() { self.graph_of_gradients(&d, &x, &weight) } else { self.gradients(d) }
+            move |d| {
+                if is_grad_enabled() { self.graph_of_gradients(&d, &x, &weight) } else { self.gradients(d) }
+            }
         })
     }
 
     /// [`gradients`](Self::gradients) as a piece of graph, in which mean and scale depend on `x` as well.
-    fn graph_of_gradients(&self, d: &Backward<'_, T>, x: &Saved<T>, weight: &Saved<T>) -> [Option<Var<T>>; 3] {
+    fn graph_of_gradients(
+        &self,
+        d: &Backward<'_, T>,
+        x: &Saved<T>,
+        weight: &Saved<T>,
+    ) -> [Option<Var<T>>; 3] {
         let (g, x, weight) = (&d.grad, x.var(), weight.var());
         let Some(axes) = &self.axes else {
             let (mean, scale) = (Var::new(self.mean.clone()), Var::new(self.scale.clone()));

@@ -111,4 +111,3 @@ pub fn forms() -> impl Strategy<Value = Vec<Form>> {
     });
     prop_oneof![1 => Just(vec![]), 3 => some]
 }
-

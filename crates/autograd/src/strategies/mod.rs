@@ -103,7 +103,10 @@ pub fn away_from(kinks: &[f64], distance: f64, low: f64, high: f64) -> Values {
     let ends = kinks.iter().map(|kink| kink - distance).chain([high]);
     let between = starts.zip(ends).map(|(start, end)| (start.max(low), end.min(high)));
     let ranges: Vec<(f64, f64)> = between.filter(|(start, end)| start < end).collect();
-    assert!(!ranges.is_empty(), "away_from: no values from {low} to {high} are {distance} away from {kinks:?}");
+    assert!(
+        !ranges.is_empty(),
+        "away_from: no values from {low} to {high} are {distance} away from {kinks:?}"
+    );
     prop::sample::select(ranges).prop_flat_map(|(start, end)| start..end).boxed()
 }
 

@@ -90,8 +90,7 @@ fn check_case(derivatives: Derivatives, xs: &[Tensor<f64>], f: Function<'_>) -> 
     gradcheck(f, xs, Tolerance::default()).map_err(|error| failed("", &error))?;
     let elements: usize = xs.iter().map(Tensor::numel).sum();
     if derivatives == Derivatives::Second && elements <= SECOND_UP_TO {
-        gradgradcheck(f, xs, Tolerance::default())
-            .map_err(|error| failed("second derivative: ", &error))?;
+        gradgradcheck(f, xs, Tolerance::default()).map_err(|error| failed("second derivative: ", &error))?;
         with_and_without_graph(xs, f)?;
     }
     cotangents_in_any_form(xs, f)?;

@@ -4,8 +4,8 @@ use downhill_autograd::{Var, conv2d, conv2d_input, conv2d_weight};
 use downhill_tensor::{Conv2dOptions, Pool2dOptions, Tensor, Windows2d};
 use proptest::prelude::*;
 
-use downhill_autograd::strategies::{Case, any_value, distinct_tensor, tensor};
 use crate::property::properties;
+use downhill_autograd::strategies::{Case, any_value, distinct_tensor, tensor};
 
 properties! {
     conv2d_no_bias checks "conv2d":

@@ -5,10 +5,10 @@ use downhill_tensor::Tensor;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+use crate::property::properties;
 use downhill_autograd::strategies::{
     Case, any_value, axes, axis, between, distinct, off_zero, one_with, tensor,
 };
-use crate::property::properties;
 
 properties! {
     var checks "var": spread(), |x, (axes, c)| x[0].var_keepdim(&axes[..], *c);

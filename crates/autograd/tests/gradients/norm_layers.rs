@@ -4,8 +4,8 @@ use downhill_autograd::{BatchNormOptions, RunningStats, Var, batch_norm};
 use downhill_tensor::Tensor;
 use proptest::prelude::*;
 
-use downhill_autograd::strategies::{Case, any_value, positive, shape, tensor};
 use crate::property::properties;
+use downhill_autograd::strategies::{Case, any_value, positive, shape, tensor};
 
 /// Large, or a variance near zero would bend the function more than differences can follow.
 const EPS: f64 = 0.1;

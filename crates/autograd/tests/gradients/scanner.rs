@@ -203,7 +203,8 @@ mod tests {
     fn a_planted_operation_is_missed() {
         // This runs in two crates.
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let crate_folder = if here.ends_with("autograd") { here.into() } else { here.join("../crates/autograd") };
+        let crate_folder =
+            if here.ends_with("autograd") { here.into() } else { here.join("../crates/autograd") };
         let name = format!("downhill-scanner-{}-{}", env!("CARGO_PKG_NAME"), std::process::id());
         let copy = std::env::temp_dir().join(name);
         for part in ["src", "tests/gradients"] {
@@ -218,14 +219,19 @@ mod tests {
         fs::write(copy.join("src/ops/planted.rs"), plant).unwrap();
         let missed = uncovered(&copy);
         let table = copy.join("tests/gradients/planted.rs");
-        fs::write(&table, "properties! { twice checks \"twice\": one(any_value()), |x, ()| x[0].twice(); }").unwrap();
+        fs::write(&table, "properties! { twice checks \"twice\": one(any_value()), |x, ()| x[0].twice(); }")
+            .unwrap();
         let covered = uncovered(&copy);
         fs::write(copy.join("src/planted.rs"), "Var::record(\"elsewhere\", [self], value, f)").unwrap();
         let elsewhere = uncovered(&copy);
         fs::remove_dir_all(&copy).unwrap();
         assert_eq!(missed.unwrap(), ["operation twice has no gradient property"]);
         assert_eq!(covered.unwrap(), Vec::<String>::new());
-        assert!(elsewhere.unwrap_err().ends_with("src/planted.rs records an operation; the scan looks in src/ops"));
+        assert!(
+            elsewhere
+                .unwrap_err()
+                .ends_with("src/planted.rs records an operation; the scan looks in src/ops")
+        );
     }
 
     #[test]

@@ -68,7 +68,12 @@ fn pooling(call: &Call<'_>) -> Result<Pool2dOptions> {
 
 /// For rows and columns: how many windows there are, and how far they reach behind the image and its padding. With
 /// `ceil_mode` a window counts if it starts within the image or the padding before it.
-fn windows(shape: &[usize], options: &Pool2dOptions, dilation: [usize; 2], ceil_mode: bool) -> [(usize, usize); 2] {
+fn windows(
+    shape: &[usize],
+    options: &Pool2dOptions,
+    dilation: [usize; 2],
+    ceil_mode: bool,
+) -> [(usize, usize); 2] {
     [0, 1].map(|i| {
         let (kernel, stride, padding) = (options.kernel[i], options.stride[i], options.padding[i]);
         let (reach, len) = (dilation[i] * (kernel - 1) + 1, shape[2 + i] + 2 * padding);

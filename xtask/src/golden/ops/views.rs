@@ -23,7 +23,8 @@ pub(super) fn apply(call: &Call<'_>) -> Result<Option<Vec<Operand>>> {
         "narrow" => {
             let (dim, start): (isize, isize) = (call.dim()?, call.arg("start")?);
             let size = x()?.value().size(dim) as isize;
-            let start = usize::try_from(if start < 0 { start + size } else { start }).context("argument start")?;
+            let start =
+                usize::try_from(if start < 0 { start + size } else { start }).context("argument start")?;
             x()?.narrow(dim, start, call.arg(call.name("len", "length"))?)
         }
         "slice_step" => sliced(x()?, &call.arg::<Vec<Slice>>("slices")?)?,
@@ -129,7 +130,15 @@ fn padded(call: &Call<'_>, x: &Var) -> Result<Var> {
     let source: fn(isize, isize) -> isize = match mode.as_str() {
         "replicate" => |i, len| i.clamp(0, len - 1),
         "circular" => |i, len| i.rem_euclid(len),
-        "reflect" => |i, len| if i < 0 { -i } else if i >= len { 2 * (len - 1) - i } else { i },
+        "reflect" => |i, len| {
+            if i < 0 {
+                -i
+            } else if i >= len {
+                2 * (len - 1) - i
+            } else {
+                i
+            }
+        },
         other => bail!("argument mode: {other:?} is not supported"),
     };
     let mut y = x.clone();
