@@ -4,13 +4,15 @@ use anyhow::{Context, Result, bail, ensure};
 use downhill::autograd::Var;
 use downhill::tensor::{Rng, Tensor};
 
-use crate::peers;
+use crate::{layers, peers, step};
 
 /// A piece of work, ready to be repeated.
 pub type Work = Box<dyn FnMut()>;
 
 /// All names that [`case`] understands, for messages.
-pub const NAMES: &str = "gemm_MxKxN, gemm_gemmcrate_MxKxN, gemm_matrixmultiply_MxKxN, add_N, exp_N, expf_N, sum_N, memcpy_N, fma_N, autograd_overhead_N";
+pub const NAMES: &str = "gemm_MxKxN, gemm_gemmcrate_MxKxN, gemm_matrixmultiply_MxKxN, add_N, exp_N, expf_N, sum_N, \
+                         memcpy_N, fma_N, autograd_overhead_N, adam_step, adam_memcpy, conv_forward_NxCxHxW_OCxKHxKWsSpP, conv_input_.., \
+                         conv_weight_..";
 
 /// What is timed unless cases are named.
 pub const DEFAULT: &[&str] = &[
@@ -23,6 +25,8 @@ pub const DEFAULT: &[&str] = &[
     "exp_1048576",
     "expf_1048576",
     "fma_100000000",
+    "adam_step",
+    "adam_memcpy",
     "autograd_overhead_1000",
 ];
 
@@ -34,6 +38,15 @@ const LARGEST: usize = 1 << 30;
 /// # Errors
 /// If there is no such case.
 pub fn case(name: &str, threads: usize) -> Result<Work> {
+    match name {
+        "adam_step" => return Ok(step::adam()),
+        "adam_memcpy" => return Ok(step::adam_memcpy(threads)),
+        _ => {}
+    }
+    if let Some(layer) = name.strip_prefix("conv_") {
+        let (kind, sizes) = layer.split_once('_').with_context(|| unknown(name))?;
+        return layers::convolution(kind, sizes).with_context(|| unknown(name));
+    }
     let (kind, size) = name.rsplit_once('_').with_context(|| unknown(name))?;
     if kind.starts_with("gemm") {
         let sizes: Vec<usize> =

@@ -2,4 +2,6 @@
 #![deny(unsafe_code)]
 
 pub mod cases;
+mod layers;
 mod peers;
+mod step;

@@ -86,6 +86,9 @@ pub use engine::{GradOptions, grad, grad_with};
 pub use gradcheck::{GradMismatch, MismatchKind, Tolerance, gradcheck, gradgradcheck};
 pub use hook::GradHook;
 pub use mode::{DetectAnomaly, NoGrad, detect_anomaly, enable_grad, is_grad_enabled, no_grad};
-pub use ops::{BatchNormOptions, RunningStats, batch_norm, conv2d, conv2d_input, conv2d_weight, embedding};
+pub use ops::{
+    BatchNormOptions, RunningStats, batch_norm, batch_norm_relu, conv2d, conv2d_input, conv2d_weight,
+    embedding,
+};
 pub use ops::{cat, linear, sigmoid_cross_entropy, softmax_cross_entropy, stack, where_};
 pub use var::Var;

@@ -5,19 +5,16 @@
 //! [`conv2d_input`](Tensor::conv2d_input) (for x) and [`conv2d_weight`](Tensor::conv2d_weight) (for w). The derivatives
 //! of any of them are the other two.
 //!
-//! All three are one matrix product over the *columns*: for every output position and image, the values under the
-//! kernel. Results lie in memory in the order H, W, N, C (weights in KH, KW, C, OC), so that every pixel position is one
-//! contiguous matrix; with inputs in that order nothing is rearranged on the way.
+//! Results lie in memory in the order H, W, N, C (weights in KH, KW, C, OC), so that every pixel position is one
+//! contiguous matrix `N x C`, and every element of a kernel one `C x OC`; with inputs in that order nothing is rearranged
+//! on the way. How the three become sums of products of such matrices is told in [`plans`].
 
-use rayon::prelude::*;
+mod geometry;
+mod plans;
 
 use crate::element::Float;
-use crate::join::cat;
-use crate::kernels::buffer::Buffer;
-use crate::kernels::isa::simd;
-use crate::layout::{Dims, Layout};
-use crate::nest::TASK;
 use crate::tensor::Tensor;
+use geometry::Geometry;
 
 /// A number for the rows and one for the columns of an image; from one number, both alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,16 +108,7 @@ impl<E: Float> Tensor<E> {
                 bias.shape()
             );
         }
-        let matrix = [g.oh, g.ow, g.n, g.oc / g.groups].map(|d| d as isize);
-        let y = g.per_group(3, |i| {
-            let y = g.columns(&g.part(self, 1, g.c, i)).matmul(&g.matrix(&g.part(weight, 0, g.oc, i)));
-            y.reshape(&matrix)
-        });
-        let y = match bias {
-            Some(bias) => y + bias,
-            None => y,
-        };
-        y.permute(&[2, 3, 0, 1])
+        g.forward(self, weight, bias)
     }
 
     /// The derivative of [`conv2d`](Self::conv2d) with respect to its input of height and width `input`: this tensor,
@@ -140,11 +128,7 @@ impl<E: Float> Tensor<E> {
         };
         let g = Geometry::new("conv2d_input", &[n, c, input[0], input[1]], weight.shape(), options);
         g.check_output("conv2d_input", self.shape());
-        let dx = g.per_group(3, |i| {
-            let dy = g.rows(&g.part(self, 1, g.oc, i));
-            g.fold(&dy.matmul(&g.matrix(&g.part(weight, 0, g.oc, i)).t()))
-        });
-        dx.permute(&[2, 3, 0, 1])
+        g.input_gradient(self, weight)
     }
 
     /// The derivative of [`conv2d`](Self::conv2d) with respect to a weight of height and width `kernel`, at the input
@@ -163,176 +147,6 @@ impl<E: Float> Tensor<E> {
         };
         let g = Geometry::new("conv2d_weight", self.shape(), &[oc, c, kernel[0], kernel[1]], options);
         g.check_output("conv2d_weight", dy.shape());
-        let matrix = [g.kh, g.kw, g.c / g.groups, g.oc / g.groups].map(|d| d as isize);
-        let dw = g.per_group(3, |i| {
-            let columns = g.columns(&g.part(self, 1, g.c, i));
-            columns.t().matmul(&g.rows(&g.part(dy, 1, g.oc, i))).reshape(&matrix)
-        });
-        dw.permute(&[3, 2, 0, 1])
-    }
-}
-
-/// All lengths of one convolution.
-struct Geometry {
-    n: usize,
-    c: usize,
-    h: usize,
-    w: usize,
-    oc: usize,
-    kh: usize,
-    kw: usize,
-    oh: usize,
-    ow: usize,
-    stride: [usize; 2],
-    padding: [usize; 2],
-    dilation: [usize; 2],
-    groups: usize,
-}
-
-impl Geometry {
-    #[track_caller]
-    fn new(op: &str, x: &[usize], weight: &[usize], options: &Conv2dOptions) -> Self {
-        let (&[n, c, h, w], &[oc, group_c, kh, kw]) = (x, weight) else {
-            panic!("{op}: expected four axes each: input {x:?}, weight {weight:?}");
-        };
-        let &Conv2dOptions { stride, padding, dilation, groups } = options;
-        let moves = !stride.contains(&0) && !dilation.contains(&0);
-        assert!(moves, "{op}: stride and dilation must be positive, got {stride:?} and {dilation:?}");
-        let divides = groups > 0 && c.is_multiple_of(groups) && oc.is_multiple_of(groups);
-        assert!(
-            divides && group_c == c / groups,
-            "{op}: channels do not fit {groups} groups: input {x:?}, weight {weight:?}"
-        );
-        let positions = |len: usize, kernel: usize, i: usize| {
-            let span = kernel.checked_sub(1)?.checked_mul(dilation[i])?.checked_add(1)?;
-            let padded = padding[i].checked_mul(2)?.checked_add(len)?;
-            Some(padded.checked_sub(span)? / stride[i] + 1)
-        };
-        let (Some(oh), Some(ow)) = (positions(h, kh, 0), positions(w, kw, 1)) else {
-            panic!(
-                "{op}: the kernel does not fit the padded image: input {x:?}, weight {weight:?}, padding \
-                 {padding:?}, dilation {dilation:?}"
-            );
-        };
-        Geometry { n, c, h, w, oc, kh, kw, oh, ow, stride, padding, dilation, groups }
-    }
-
-    #[track_caller]
-    fn check_output(&self, op: &str, dy: &[usize]) {
-        let expected = [self.n, self.oc, self.oh, self.ow];
-        assert!(*dy == expected, "{op}: shapes differ: expected {expected:?}, gradient {dy:?}");
-    }
-
-    /// The results for all groups, joined along axis `dim`.
-    fn per_group<E: Float>(&self, dim: isize, f: impl Fn(usize) -> Tensor<E>) -> Tensor<E> {
-        if self.groups == 1 {
-            return f(0);
-        }
-        cat(&(0..self.groups).map(f).collect::<Vec<_>>(), dim)
-    }
-
-    /// The part of `group` of axis `dim`, which has `len` elements.
-    fn part<E: Float>(&self, x: &Tensor<E>, dim: isize, len: usize, group: usize) -> Tensor<E> {
-        let len = len / self.groups;
-        x.narrow(dim, group * len, len)
-    }
-
-    /// A weight as a matrix `[kh · kw · c, oc]`.
-    fn matrix<E: Float>(&self, weight: &Tensor<E>) -> Tensor<E> {
-        let rows = self.kh * self.kw * weight.shape()[1];
-        weight.permute(&[2, 3, 1, 0]).reshape(&[rows as isize, weight.shape()[0] as isize])
-    }
-
-    /// Images as a matrix `[h · w · n, c]`: a view if they lie in memory as they should.
-    fn rows<E: Float>(&self, x: &Tensor<E>) -> Tensor<E> {
-        let &[n, c, h, w] = x.shape() else { unreachable!("checked by the caller") };
-        x.permute(&[2, 3, 0, 1]).reshape(&[(h * w * n) as isize, c as isize])
-    }
-
-    /// For each output position and image what lies under the kernel, `[oh · ow · n, kh · kw · c]`.
-    #[track_caller]
-    fn columns<E: Float>(&self, x: &Tensor<E>) -> Tensor<E> {
-        let (n, c, taps) = (self.n, x.shape()[1], self.kh * self.kw);
-        if taps == 1 && self.padding == [0; 2] {
-            let rows = x.slice(2, 0, (self.oh - 1) * self.stride[0] + 1, self.stride[0]);
-            return self.rows(&rows.slice(3, 0, (self.ow - 1) * self.stride[1] + 1, self.stride[1]));
-        }
-        // Checked axis by axis before they are multiplied.
-        Dims::new(&[self.oh, self.ow, n, self.kh, self.kw, c]).count("conv2d", size_of::<E>());
-        let x = x.permute(&[2, 3, 0, 1]).contiguous();
-        let data = x.dense_slice();
-        let layout = Layout::contiguous(Dims::new(&[self.oh * self.ow * n, taps * c]));
-        let mut out = Buffer::stale(layout.len());
-        if !out.is_empty() {
-            let chunk = n * taps * c;
-            let copy = |(o, out): (usize, &mut [E])| {
-                for tap in 0..taps {
-                    let pixel = self.pixel(o, tap);
-                    for (image, row) in out.chunks_exact_mut(taps * c).enumerate() {
-                        let row = &mut row[tap * c..][..c];
-                        match pixel {
-                            Some(pixel) => row.copy_from_slice(&data[(pixel * n + image) * c..][..c]),
-                            None => row.fill(E::default()),
-                        }
-                    }
-                }
-            };
-            out.par_chunks_mut(chunk).with_min_len((TASK / chunk).max(1)).enumerate().for_each(copy);
-        }
-        Tensor::from_buffer(out, layout)
-    }
-
-    /// The opposite of `columns`: the sum of everything that `columns` copied from a pixel, `[h, w, n, c]`.
-    #[track_caller]
-    fn fold<E: Float>(&self, columns: &Tensor<E>) -> Tensor<E> {
-        let (n, taps) = (self.n, self.kh * self.kw);
-        let c = self.c / self.groups;
-        let shape = Dims::new(&[self.h, self.w, n, c]);
-        shape.count("conv2d_input", size_of::<E>());
-        let columns = columns.contiguous();
-        let data = columns.dense_slice();
-        let layout = Layout::contiguous(shape);
-        let mut out = Buffer::stale(layout.len());
-        if !out.is_empty() {
-            // Every pixel adds up its own, tap after tap: the order does not depend on how pixels are shared out.
-            let add = |(pixel, out): (usize, &mut [E])| {
-                out.fill(E::default());
-                for tap in 0..taps {
-                    let Some(o) = self.position(pixel, tap) else { continue };
-                    for (image, out) in out.chunks_exact_mut(c).enumerate() {
-                        let row = &data[((o * n + image) * taps + tap) * c..][..c];
-                        simd(
-                            #[inline(always)]
-                            || out.iter_mut().zip(row).for_each(|(o, &x)| *o = *o + x),
-                        );
-                    }
-                }
-            };
-            out.par_chunks_mut(n * c).with_min_len((TASK / (n * c)).max(1)).enumerate().for_each(add);
-        }
-        Tensor::from_buffer(out, layout)
-    }
-
-    /// The pixel that lies under element `tap` of the kernel at output position `o`, if it is one of the image.
-    fn pixel(&self, o: usize, tap: usize) -> Option<usize> {
-        let along = |o: usize, k: usize, i: usize, len: usize| {
-            let at = (o * self.stride[i] + k * self.dilation[i]).checked_sub(self.padding[i])?;
-            (at < len).then_some(at)
-        };
-        let y = along(o / self.ow, tap / self.kw, 0, self.h)?;
-        let x = along(o % self.ow, tap % self.kw, 1, self.w)?;
-        Some(y * self.w + x)
-    }
-
-    /// The output position at which `pixel` lies under element `tap` of the kernel, if there is one.
-    fn position(&self, pixel: usize, tap: usize) -> Option<usize> {
-        let along = |at: usize, k: usize, i: usize, len: usize| {
-            let from = (at + self.padding[i]).checked_sub(k * self.dilation[i])?;
-            (from.is_multiple_of(self.stride[i]) && from / self.stride[i] < len)
-                .then_some(from / self.stride[i])
-        };
-        let y = along(pixel / self.w, tap / self.kw, 0, self.oh)?;
-        let x = along(pixel % self.w, tap % self.kw, 1, self.ow)?;
-        Some(y * self.ow + x)
+        g.weight_gradient(self, dy)
     }
 }

@@ -97,6 +97,75 @@ fn check_convolution<E: Float>(lengths: &Lengths, forms: &[Memory; 3]) {
     same(x.conv2d(&w, Some(&bias), o), &biased);
 }
 
+/// Batches around the heights of tiles, channels around the widths of vectors, in f32 against a plain loop. Small integers
+/// again.
+#[test]
+fn convolutions_of_every_size() {
+    // Height and width of the image, kernel, stride, padding and dilation.
+    const MOVES: [([usize; 2], [usize; 2], usize, usize, usize); 9] = [
+        ([1, 1], [3, 3], 1, 1, 1),
+        ([2, 2], [3, 3], 1, 1, 1),
+        ([4, 4], [3, 3], 1, 1, 1),
+        ([5, 4], [3, 3], 2, 1, 1),
+        ([1, 40], [1, 3], 1, 1, 1),
+        ([4, 30], [2, 3], 2, 1, 2),
+        ([3, 3], [1, 1], 1, 0, 1),
+        ([4, 5], [1, 1], 2, 0, 1),
+        ([9, 9], [7, 7], 2, 3, 1),
+    ];
+    const CHANNELS: [(usize, usize, usize); 8] =
+        [(3, 8, 1), (1, 1, 1), (16, 17, 1), (20, 3, 1), (33, 64, 1), (6, 6, 6), (8, 36, 2), (40, 5, 1)];
+    for (which, n) in [1, 2, 7, 8, 11, 12, 13, 16, 17, 64, 65].into_iter().enumerate() {
+        for (i, &(image, kernel, stride, padding, dilation)) in MOVES.iter().enumerate() {
+            // Each batch with each movement, and with every channel count over the table's diagonals.
+            let (c, oc, groups) = CHANNELS[(3 * which + i) % CHANNELS.len()];
+            let options =
+                Conv2dOptions::default().stride(stride).padding(padding).dilation(dilation).groups(groups);
+            let out = |i: usize| (image[i] + 2 * padding - dilation * (kernel[i] - 1) - 1) / stride + 1;
+            let lengths = Lengths {
+                x: vec![n, c, image[0], image[1]],
+                weight: vec![oc, c / groups, kernel[0], kernel[1]],
+                y: vec![n, oc, out(0), out(1)],
+                options,
+            };
+            check_in_single(&lengths);
+        }
+    }
+}
+
+/// A plain convolution of row-major tensors, and its derivatives.
+fn check_in_single(l: &Lengths) {
+    let numbers = |shape: &[usize], seed: usize| {
+        let len = shape.iter().product();
+        (0..len).map(|i: usize| ((i * 7 + seed) * (i + 3 * seed) % 11) as f32 - 5.0).collect::<Vec<_>>()
+    };
+    let (x, w, g) = (numbers(&l.x, 1), numbers(&l.weight, 2), numbers(&l.y, 3));
+    let (mut y, mut dx, mut dw) = (vec![0.0; g.len()], vec![0.0; x.len()], vec![0.0; w.len()]);
+    let Conv2dOptions { stride, padding, dilation, groups } = l.options;
+    let ([c, kh, kw], group_oc) = ([l.weight[1], l.weight[2], l.weight[3]], l.weight[0] / groups);
+    let under = |o: usize, k: usize, i: usize| {
+        (o * stride[i] + k * dilation[i]).checked_sub(padding[i]).filter(|&at| at < l.x[2 + i])
+    };
+    for yi in 0..g.len() {
+        let (j, i) = (yi % l.y[3], yi / l.y[3] % l.y[2]);
+        let (o, image) = (yi / (l.y[3] * l.y[2]) % l.y[1], yi / (l.y[3] * l.y[2] * l.y[1]));
+        for (h, v) in (0..kh).flat_map(|h| (0..kw).map(move |v| (h, v))) {
+            let (Some(row), Some(column)) = (under(i, h, 0), under(j, v, 1)) else { continue };
+            for channel in 0..c {
+                let xi = ((image * l.x[1] + o / group_oc * c + channel) * l.x[2] + row) * l.x[3] + column;
+                let wi = ((o * c + channel) * kh + h) * kw + v;
+                y[yi] += x[xi] * w[wi];
+                dx[xi] += g[yi] * w[wi];
+                dw[wi] += x[xi] * g[yi];
+            }
+        }
+    }
+    let [x, w, g] = [(x, &l.x), (w, &l.weight), (g, &l.y)].map(|(data, shape)| Tensor::from_vec(data, shape));
+    assert!(x.conv2d(&w, None, &l.options).to_vec() == y, "forward: {l:?}");
+    assert!(g.conv2d_input(&w, [l.x[2], l.x[3]], &l.options).to_vec() == dx, "input: {l:?}");
+    assert!(x.conv2d_weight(&g, [kh, kw], &l.options).to_vec() == dw, "weight: {l:?}");
+}
+
 #[derive(Clone, Debug)]
 struct Pooling {
     shape: Vec<usize>,

@@ -162,7 +162,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: "ops/norm_layers.rs",
         right: "scale * (g * w - mean_h - (x - mean) * scale * mean_hx)",
         wrong: "{ let _ = (x, mean, mean_hx); scale * (g * w - mean_h) }",
-        tests: &["norm_layers::batch_norm_training", "norm_layers::layer_norm"],
+        tests: &["norm_layers::layer_norm", "norm_layers::group_norm"],
+    },
+    Mutant {
+        what: "batch norm: mean and variance taken for constants",
+        file: "ops/batch_norm.rs",
+        right: "*own_statistics",
+        wrong: "false",
+        tests: &["norm_layers::batch_norm_training", "norm_layers::batch_norm_and_relu"],
     },
     Mutant {
         what: "cat: every part is the first",

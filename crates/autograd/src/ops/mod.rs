@@ -3,6 +3,7 @@
 //! In the comments `g` is the gradient with respect to the operation's result.
 
 mod arith;
+mod batch_norm;
 mod conv;
 mod extrema;
 mod index;
@@ -18,11 +19,11 @@ mod stats;
 mod unary;
 mod view;
 
+pub use batch_norm::{BatchNormOptions, RunningStats, batch_norm, batch_norm_relu};
 pub use conv::{conv2d, conv2d_input, conv2d_weight};
 pub use index::embedding;
 pub use join::{cat, stack};
 pub use matmul::linear;
-pub use norm_layers::{BatchNormOptions, RunningStats, batch_norm};
 pub use select::where_;
 pub use softmax::{sigmoid_cross_entropy, softmax_cross_entropy};
 

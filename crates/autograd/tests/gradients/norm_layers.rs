@@ -1,7 +1,8 @@
 //! Batch, layer and group normalisation.
 
-use downhill_autograd::{BatchNormOptions, RunningStats, Var, batch_norm};
+use downhill_autograd::{BatchNormOptions, RunningStats, Var, batch_norm, batch_norm_relu};
 use downhill_tensor::Tensor;
+use downhill_tensor::testing::{Tolerance, assert_close};
 use proptest::prelude::*;
 
 use crate::property::properties;
@@ -11,8 +12,18 @@ use downhill_autograd::strategies::{Case, any_value, positive, shape, tensor};
 const EPS: f64 = 0.1;
 
 properties! {
-    batch_norm_training checks "normalize": with_channels(true), |x, p| normalized(x, true, p);
-    batch_norm_evaluation checks "normalize": with_channels(false), |x, p| normalized(x, false, p);
+    batch_norm_training checks "batch_norm": with_channels(true), |x, p| normalized(x, true, p);
+    batch_norm_evaluation checks "batch_norm": with_channels(false), |x, p| normalized(x, false, p);
+    batch_norm_and_relu checks "batch_norm_relu":
+        with_channels(true).prop_filter("a kink", |(xs, p)| smooth(xs, None, true, p)),
+        |x, p| rectified(x, None, true, p);
+    batch_norm_and_relu_evaluation checks "batch_norm_relu":
+        with_channels(false).prop_filter("a kink", |(xs, p)| smooth(xs, None, false, p)),
+        |x, p| rectified(x, None, false, p);
+    batch_norm_residual_and_relu checks "batch_norm_relu":
+        with_residual(true), |x, p| rectified(&x[..x.len() - 1], x.last(), true, p);
+    batch_norm_residual_and_relu_evaluation checks "batch_norm_relu":
+        with_residual(false), |x, p| rectified(&x[..x.len() - 1], x.last(), false, p);
     layer_norm checks "normalize": layers(), |x, (shape, p)| x[0].layer_norm(shape, p.weight(x), p.bias(x), EPS);
     group_norm checks "reshape": groups(), |x, (groups, p)| x[0].group_norm(*groups, p.weight(x), p.bias(x), EPS);
 }
@@ -62,6 +73,44 @@ fn normalized(x: &[Var<f64>], training: bool, (p, mean, var): &Channels) -> Var<
     let running = RunningStats { mean: mean.clone(), var: var.clone() };
     let options = BatchNormOptions { training, eps: EPS, ..BatchNormOptions::default() };
     batch_norm(&x[0], p.weight(x), p.bias(x), &running, &options).0
+}
+
+fn rectified(
+    x: &[Var<f64>],
+    residual: Option<&Var<f64>>,
+    training: bool,
+    (p, mean, var): &Channels,
+) -> Var<f64> {
+    let running = RunningStats { mean: mean.clone(), var: var.clone() };
+    let options = BatchNormOptions { training, eps: EPS, ..BatchNormOptions::default() };
+    batch_norm_relu(&x[0], residual, p.weight(x), p.bias(x), &running, &options).0
+}
+
+/// Whether nothing that the ReLU is given lies so near zero that a difference would reach across it. Checks on the way
+/// that the fused operation gives what the three do one after the other.
+fn smooth(xs: &[Tensor<f64>], residual: Option<&Tensor<f64>>, training: bool, p: &Channels) -> bool {
+    let xs: Vec<Var<f64>> = xs.iter().map(Var::from).collect();
+    let residual = residual.map(Var::from);
+    let plain = normalized(&xs, training, p);
+    let plain = residual.as_ref().map_or(plain.clone(), |r| &plain + r);
+    let fused = rectified(&xs, residual.as_ref(), training, p).value();
+    assert_close(&fused, &plain.relu().value(), Tolerance::relative(1e-12));
+    plain.value().iter().all(|x| x.abs() > 1e-3)
+}
+
+/// [`with_channels`] and a residual in the end.
+fn with_residual(training: bool) -> impl Strategy<Value = Case<Channels>> {
+    let cases = with_channels(training).prop_flat_map(|(xs, p)| {
+        let residual = tensor(xs[0].shape().to_vec(), &any_value());
+        (Just(xs), residual, Just(p)).prop_map(|(mut xs, residual, p)| {
+            xs.push(residual);
+            (xs, p)
+        })
+    });
+    cases.prop_filter("a kink", move |(xs, p)| {
+        let (residual, xs) = xs.split_last().expect("there is always x");
+        smooth(xs, Some(residual), training, p)
+    })
 }
 
 fn layers() -> impl Strategy<Value = Case<(Vec<usize>, Parameters)>> {

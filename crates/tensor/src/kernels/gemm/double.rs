@@ -1,6 +1,6 @@
 //! The double-precision product: matrixmultiply's, split over rows.
 
-use super::{Epilogue, Gemm, Mat};
+use super::{Epilogue, Gemm, Mat, Sums};
 use rayon::prelude::*;
 
 /// Rows of C that one task computes. A constant: which thread computes a row must not change its bits.
@@ -27,6 +27,49 @@ impl Gemm for f64 {
             rows((0, c));
         } else {
             c.par_chunks_mut(TASK_ROWS * n).enumerate().for_each(rows);
+        }
+    }
+
+    /// Part after part, on one thread.
+    #[allow(private_interfaces)]
+    fn sums(sums: &Sums<'_, f64>, c: &mut [f64]) {
+        sums.check(c.len());
+        let (plan, c_row, cols) = (sums.plan, sums.c_row, sums.cols);
+        if cols == 0 {
+            return;
+        }
+        let mut start = 0;
+        for run in plan.runs().iter().filter(|run| run.rows > 0) {
+            let c = &mut c[start * c_row..];
+            for row in c.chunks_mut(c_row).take(run.rows) {
+                row[..cols].fill(0.0);
+            }
+            for part in plan.parts(run) {
+                // SAFETY: `check` saw that the run's rows lie within C and all elements of the part within A and B;
+                // C is borrowed exclusively.
+                unsafe {
+                    matrixmultiply::dgemm(
+                        run.rows,
+                        part.k,
+                        cols,
+                        1.0,
+                        sums.a[part.a..].as_ptr(),
+                        plan.a_row as isize,
+                        plan.a_col as isize,
+                        sums.b[part.b..].as_ptr(),
+                        plan.b_row as isize,
+                        1,
+                        1.0,
+                        c.as_mut_ptr(),
+                        c_row as isize,
+                        1,
+                    );
+                }
+            }
+            for row in c.chunks_mut(c_row).take(run.rows) {
+                finish(&mut row[..cols], cols, sums.epilogue);
+            }
+            start += run.rows;
         }
     }
 }

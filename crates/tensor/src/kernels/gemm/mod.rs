@@ -23,13 +23,19 @@ mod matvec;
 mod pack;
 mod parallel;
 mod peak;
+mod plan;
 mod simd;
+mod sums;
+#[cfg(test)]
+mod sums_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 use super::isa::Isa;
+pub(crate) use kernel::Part;
+pub(crate) use plan::{Plan, Sums};
 use simd::{Portable, Simd};
 
 /// A float type with a matrix product.
@@ -43,12 +49,22 @@ pub trait Gemm: Sized {
         accumulate: bool,
         epilogue: Epilogue<'_, Self>,
     );
+
+    /// Sums of products, see [`plan`].
+    #[doc(hidden)]
+    #[allow(private_interfaces)]
+    fn sums(sums: &Sums<'_, Self>, c: &mut [Self]);
 }
 
 impl Gemm for f32 {
     fn gemm(a: Mat<'_>, b: Mat<'_>, c: &mut [f32], accumulate: bool, epilogue: Epilogue<'_>) {
         let ldc = b.cols;
         gemm_with(Isa::current(), a, b, c, ldc, accumulate, epilogue);
+    }
+
+    #[allow(private_interfaces)]
+    fn sums(sums: &Sums<'_>, c: &mut [f32]) {
+        sums_with(Isa::current(), sums, c);
     }
 }
 
@@ -156,6 +172,25 @@ fn gemm_with(
         Isa::Avx512 => run(x86::Avx512::new(), p),
         #[cfg(not(target_arch = "x86_64"))]
         Isa::Avx2 | Isa::Avx512 => run(None::<Portable>, p),
+    }
+}
+
+/// [`Sums`] on a given instruction set.
+///
+/// # Panics
+/// If a part reaches beyond its operands, C does not fit its slice, or this CPU lacks the instruction set.
+fn sums_with(isa: Isa, sums: &Sums<'_>, c: &mut [f32]) {
+    fn enter<S: Simd>(simd: Option<S>, sums: &Sums<'_>, c: &mut [f32]) {
+        sums::run(simd.expect("this CPU lacks the instruction set asked for"), sums, c);
+    }
+    match isa {
+        Isa::Portable => enter(Portable::new(), sums, c),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => enter(x86::Avx2::new(), sums, c),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => enter(x86::Avx512::new(), sums, c),
+        #[cfg(not(target_arch = "x86_64"))]
+        Isa::Avx2 | Isa::Avx512 => enter(None::<Portable>, sums, c),
     }
 }
 

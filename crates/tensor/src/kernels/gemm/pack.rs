@@ -1,5 +1,6 @@
 //! Copies of blocks of A and B in the order in which the micro-kernel reads them.
 
+use super::super::transpose::transposed;
 use super::simd::{NV, Op, Simd};
 
 /// Copies `lanes x steps` elements into panels of [`panel_width`] lanes: within a panel, step after
@@ -129,28 +130,4 @@ fn transpose4(rows: [&[f32]; 4], dst: &mut [f32], width: usize) {
     for p in r0.len() * 4..rows[0].len() {
         dst[p * width..][..4].copy_from_slice(&rows.map(|row| row[p]));
     }
-}
-
-/// The transpose of a square, which the compiler does not turn into shuffles by itself.
-#[inline(always)]
-fn transposed([a, b, c, d]: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::*;
-        // SAFETY: SSE is part of every x86-64; __m128 and [f32; 4] have the same size, and any
-        // bits are valid for both.
-        unsafe {
-            let [a, b, c, d] = std::mem::transmute::<[[f32; 4]; 4], [__m128; 4]>([a, b, c, d]);
-            let (ab01, ab23) = (_mm_unpacklo_ps(a, b), _mm_unpackhi_ps(a, b));
-            let (cd01, cd23) = (_mm_unpacklo_ps(c, d), _mm_unpackhi_ps(c, d));
-            std::mem::transmute::<[__m128; 4], [[f32; 4]; 4]>([
-                _mm_movelh_ps(ab01, cd01),
-                _mm_movehl_ps(cd01, ab01),
-                _mm_movelh_ps(ab23, cd23),
-                _mm_movehl_ps(cd23, ab23),
-            ])
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    std::array::from_fn(|p| [a[p], b[p], c[p], d[p]])
 }

@@ -3,17 +3,17 @@
 use super::*;
 
 /// Small, reproducible and free of any distribution crate.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         self.0 >> 33
     }
     fn f32(&mut self) -> f32 {
         self.next() as f32 / (1u64 << 30) as f32 - 1.0
     }
-    fn vec(&mut self, len: usize) -> Vec<f32> {
+    pub(super) fn vec(&mut self, len: usize) -> Vec<f32> {
         (0..len).map(|_| self.f32()).collect()
     }
 }
@@ -72,7 +72,7 @@ impl Owned {
     }
 }
 
-fn isas() -> impl Iterator<Item = Isa> {
+pub(super) fn isas() -> impl Iterator<Item = Isa> {
     [Isa::Portable, Isa::Avx2, Isa::Avx512].into_iter().filter(|&isa| isa <= Isa::best())
 }
 
@@ -80,7 +80,7 @@ fn row_major(data: &[f32], rows: usize, cols: usize) -> Mat<'_> {
     Mat::new(data, rows, cols, cols, 1)
 }
 
-fn bits(v: &[f32]) -> Vec<u32> {
+pub(super) fn bits(v: &[f32]) -> Vec<u32> {
     v.iter().map(|x| if x.is_nan() { f32::NAN.to_bits() } else { x.to_bits() }).collect()
 }
 
@@ -191,7 +191,18 @@ fn every_layout_with_every_option() {
 #[test]
 fn several_blocks() {
     let mut random = Random(3);
-    for shape in [[100, 513, 300], [13, 1030, 270], [200, 40, 530], [1, 700, 130], [130, 700, 1]] {
+    let shapes = [
+        [100, 513, 300],
+        [13, 1030, 270],
+        [200, 600, 30],
+        [200, 40, 530],
+        [1, 700, 130],
+        [130, 700, 1],
+        // Few rows, and whole vectors of B: kept by the first row of tiles.
+        [30, 1100, 272],
+        [95, 520, 288],
+    ];
+    for shape in shapes {
         for (la, lb) in
             [(Rows, Rows), (Columns, Rows), (Rows, Columns), (Strided, Strided), (SubView, SubView)]
         {
