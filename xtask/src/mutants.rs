@@ -42,7 +42,7 @@ pub(crate) fn run() -> Result<bool> {
     let target = MetadataCommand::new().current_dir(root()).no_deps().exec()?.target_directory;
     let copy = target.join("mutants");
     plant(copy.as_std_path())?;
-    let tests = build(copy.as_std_path(), target.as_std_path())?;
+    let tests = build(copy.as_std_path())?;
     let all: BTreeSet<&str> = MUTANTS.iter().flat_map(|mutant| mutant.tests).copied().collect();
     println!("\n{} properties without a mistake", all.len());
     let (passed, output) = properties(&tests, &all.into_iter().collect::<Vec<_>>(), None)?;
@@ -108,12 +108,12 @@ fn planted(source: &str, number: usize, mutant: &Mutant) -> Result<String> {
 }
 
 /// Builds the gradient tests; the program.
-fn build(copy: &Path, target: &Path) -> Result<PathBuf> {
+fn build(copy: &Path) -> Result<PathBuf> {
     println!("cargo test --no-run -p downhill-autograd --test gradients (in {})", copy.display());
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(["test", "--no-run", "-p", "downhill-autograd", "--test", "gradients", "--message-format=json"])
-        // Dependencies need not be built again, and the copy's own crates are others than the originals.
-        .env("CARGO_TARGET_DIR", target)
+        // A folder of its own: to cargo the copy's crates would be the same as the originals.
+        .env("CARGO_TARGET_DIR", copy.join("target"))
         .current_dir(copy)
         .stderr(std::process::Stdio::inherit())
         .output()
