@@ -41,6 +41,8 @@ def work(name):
                 xb.float().div_(255)
 
         return [epoch]
+    if match := re.fullmatch(r"autograd_overhead_(\d+)", name):
+        return [chain(int(match[1]))]
     return []
 
 
@@ -95,6 +97,22 @@ def adam():
         return min(milliseconds(step, 1) for _ in range(8))
 
     return min([steps(fused=True), steps(foreach=True)], key=time_of)
+
+
+def chain(n):
+    """Forward and backward through a chain of n operations on one number."""
+    with torch.inference_mode(False):
+        x = torch.tensor(0.5, requires_grad=True)
+
+    def run():
+        with torch.inference_mode(False):
+            y = x
+            for _ in range(n // 2):
+                y = y * 1.000001 + 1e-6
+            y.backward()
+            x.grad = None
+
+    return run
 
 
 def milliseconds(run, repeat):

@@ -33,6 +33,7 @@ const CASES: &[&str] = &[
     "adam_memcpy",
     "loader_epoch",
     "load_png_folder",
+    "autograd_overhead_1000",
 ];
 
 /// The case that finds out what one core can do at most.

@@ -58,3 +58,8 @@ pub mod prelude {
     pub use downhill_optim::{Adam, AdamW, BasicOptim, Optimizer, Sgd};
     pub use downhill_tensor::{Rng, Tensor};
 }
+
+/// The README's examples, compiled and run with this crate's documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
