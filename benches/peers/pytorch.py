@@ -18,6 +18,9 @@ except ImportError:
 
 def work(name):
     """Functions that do the case's work once, of which the fastest counts; none if PyTorch has no such case."""
+    if match := re.fullmatch(r"resnet18_(gradients|evaluation)", name):
+        with torch.inference_mode(False):
+            return network(match[1])
     if match := re.fullmatch(r"conv_(\w+?)_(\d+)x(\d+)x(\d+)x(\d+)_(\d+)x(\d+)x(\d+)s(\d+)p(\d+)", name):
         return convolution(match[1], *map(int, match.groups()[1:]))
     if match := re.fullmatch(r"gemm_(\d+)x(\d+)x(\d+)", name):
@@ -47,6 +50,61 @@ def convolution(kind, n, c, h, w, oc, kh, kw, stride, padding):
             arguments = (None, [stride] * 2, [padding] * 2, [1, 1], False, [0, 0], 1, mask)
             backward = torch.ops.aten.convolution_backward
             runs.append(lambda g=g, x=x, weight=weight: backward(g, x, weight, *arguments))
+    return runs
+
+
+class Unit(torch.nn.Module):
+    """A convolution and its batch norm."""
+
+    def __init__(self, c, oc, kernel, stride):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(c, oc, kernel, stride, kernel // 2, bias=False)
+        self.norm = torch.nn.BatchNorm2d(oc)
+
+    def forward(self, x):
+        return self.norm(self.conv(x))
+
+
+class Block(torch.nn.Module):
+    """A residual block of resnet18."""
+
+    def __init__(self, c, oc, stride):
+        super().__init__()
+        self.first, self.second = Unit(c, oc, 3, stride), Unit(oc, oc, 3, 1)
+        self.residual = Unit(c, oc, 1, 2) if stride == 2 else torch.nn.Identity()
+
+    def forward(self, x):
+        y = self.second(torch.relu_(self.first(x)))
+        return torch.relu_(y.add_(self.residual(x)))
+
+
+def resnet18():
+    layers = [Unit(3, 64, 7, 2), torch.nn.ReLU(inplace=True), torch.nn.MaxPool2d(3, 2, 1)]
+    c = 64
+    for oc in (64, 128, 256, 512):
+        layers += [Block(c, oc, 1 if c == oc else 2), Block(oc, oc, 1)]
+        c = oc
+    head = [torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(512, 10)]
+    return torch.nn.Sequential(*layers, *head)
+
+
+def network(kind):
+    """resnet18 on a batch of 64 images, in each of PyTorch's two memory formats."""
+    runs = []
+    for memory in (torch.contiguous_format, torch.channels_last):
+        model = resnet18().to(memory_format=memory)
+        x = torch.randn(64, 3, 28, 28).to(memory_format=memory)
+        y = torch.arange(64) % 10
+
+        def gradients(model=model, x=x, y=y):
+            with torch.inference_mode(False), torch.enable_grad():
+                model.zero_grad(set_to_none=True)
+                torch.nn.functional.cross_entropy(model(x), y).backward()
+
+        def evaluation(model=model.eval() if kind == "evaluation" else model, x=x):
+            model(x)
+
+        runs.append({"gradients": gradients, "evaluation": evaluation}[kind])
     return runs
 
 

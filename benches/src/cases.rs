@@ -3,14 +3,15 @@
 use anyhow::{Context, Result, bail, ensure};
 use downhill::tensor::{Rng, Tensor};
 
-use crate::{layers, peers};
+use crate::{layers, peers, resnet};
 
 /// A piece of work, ready to be repeated.
 pub type Work = Box<dyn FnMut()>;
 
 /// All names that [`case`] understands, for messages.
 pub const NAMES: &str = "gemm_MxKxN, gemm_gemmcrate_MxKxN, gemm_matrixmultiply_MxKxN, add_N, exp_N, expf_N, sum_N, \
-                         memcpy_N, fma_N, conv_forward_NxCxHxW_OCxKHxKWsSpP, conv_input_.., conv_weight_..";
+                         memcpy_N, fma_N, conv_forward_NxCxHxW_OCxKHxKWsSpP, conv_input_.., conv_weight_.., \
+                         resnet18_gradients, resnet18_evaluation";
 
 /// What is timed unless cases are named.
 pub const DEFAULT: &[&str] = &[
@@ -33,6 +34,11 @@ const LARGEST: usize = 1 << 30;
 /// # Errors
 /// If there is no such case.
 pub fn case(name: &str, threads: usize) -> Result<Work> {
+    match name {
+        "resnet18_gradients" => return Ok(resnet::gradients()),
+        "resnet18_evaluation" => return Ok(resnet::evaluation()),
+        _ => {}
+    }
     if let Some(layer) = name.strip_prefix("conv_") {
         let (kind, sizes) = layer.split_once('_').with_context(|| unknown(name))?;
         return layers::convolution(kind, sizes).with_context(|| unknown(name));

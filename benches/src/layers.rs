@@ -24,7 +24,10 @@ pub(crate) fn convolution(kind: &str, sizes: &str) -> Result<Work> {
     let [oc, kh, kw] = lengths(kernel)?;
     let (stride, padding): (usize, usize) = (stride.parse()?, padding.parse()?);
     let [n, c, h, w] = x;
-    ensure!(stride > 0 && kh <= h + 2 * padding && kw <= w + 2 * padding, "the kernel does not fit the image");
+    ensure!(
+        stride > 0 && kh <= h + 2 * padding && kw <= w + 2 * padding,
+        "the kernel does not fit the image"
+    );
     let out = |len: usize, kernel: usize| (len + 2 * padding - kernel) / stride + 1;
     let y = [n, oc, out(h, kh), out(w, kw)];
     let elements = [&x[..], &y[..], &[oc, c, kh, kw]].map(|shape| shape.iter().product::<usize>());

@@ -4,3 +4,4 @@
 pub mod cases;
 mod layers;
 mod peers;
+mod resnet;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use downhill_tensor::{Float, Tensor};
 
 use crate::mode::{NoGrad, is_grad_enabled};
+use crate::profile;
 use crate::var::{Var, lock};
 
 /// What a backward function is given.
@@ -93,6 +94,7 @@ impl<T: Float> Var<T> {
     where
         F: Fn(Backward<'_, T>) -> [Option<Var<T>>; N] + Send + Sync + 'static,
     {
+        profile::mark(op, false);
         if !is_recorded(inputs) {
             return Var::new(value);
         }
@@ -109,6 +111,7 @@ impl<T: Float> Var<T> {
         value: Tensor<T>,
         backward: impl Fn(Backward<'_, T>) -> Vec<Option<Var<T>>> + Send + Sync + 'static,
     ) -> Var<T> {
+        profile::mark(op, false);
         if !is_recorded(inputs) {
             return Var::new(value);
         }
@@ -248,6 +251,7 @@ fn run<T: Float>(roots: &[(&Var<T>, Tensor<T>)], retain_graph: bool, arrived: &m
         let needs: Vec<bool> = record.inputs.iter().map(|(_, wanted)| *wanted).collect();
         let grad = grad.take().expect("only leaves give up their gradient");
         let gradients = (record.backward)(Backward { grad, out: &var, needs: &needs });
+        profile::mark(var.op(), true);
         assert!(
             gradients.len() == record.inputs.len(),
             "backward of {}: {} gradients for {} inputs",

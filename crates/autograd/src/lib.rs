@@ -49,11 +49,15 @@ mod engine;
 mod gradcheck;
 mod mode;
 mod ops;
+pub mod profile;
 mod var;
 
 pub use engine::{Backward, from_op, grad};
 pub use gradcheck::{GradMismatch, MismatchKind, Tolerance, gradcheck};
 pub use mode::{NoGrad, is_grad_enabled, no_grad};
-pub use ops::{BatchNormOptions, RunningStats, batch_norm, batch_norm_relu, conv2d, conv2d_input, conv2d_weight, embedding};
+pub use ops::{
+    BatchNormOptions, RunningStats, batch_norm, batch_norm_relu, conv2d, conv2d_input, conv2d_weight,
+    embedding,
+};
 pub use ops::{cat, linear, sigmoid_cross_entropy, softmax_cross_entropy, stack, where_};
 pub use var::Var;

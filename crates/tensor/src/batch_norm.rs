@@ -167,7 +167,9 @@ impl<E: Float> Tensor<E> {
                 match (residual.as_ref().map(|r| &r.dense_slice()[at..][..out.len()]), relus) {
                     (None, false) => map_rows(out, [x], parameters, |_, [x], p| normalized(x, p)),
                     (None, true) => map_rows(out, [x], parameters, |_, [x], p| relu(normalized(x, p))),
-                    (Some(r), false) => map_rows(out, [x, r], parameters, |_, [x, r], p| normalized(x, p) + r),
+                    (Some(r), false) => {
+                        map_rows(out, [x, r], parameters, |_, [x, r], p| normalized(x, p) + r)
+                    }
                     (Some(r), true) => {
                         map_rows(out, [x, r], parameters, |_, [x, r], p| relu(normalized(x, p) + r));
                     }
@@ -206,7 +208,11 @@ impl<E: Float> Tensor<E> {
         let mut gradients = ChannelNormGradients { input: None, weight: dw, bias: db, residual: None };
         let mean_of = |sum: &Tensor<E>| {
             let count = E::from_f64((x.numel() / c.max(1)) as f64);
-            if how.own_statistics { norm.weight.zip(OP, sum, |w, sum| w * (sum / count)) } else { Tensor::zeros(&[c]) }
+            if how.own_statistics {
+                norm.weight.zip(OP, sum, |w, sum| w * (sum / count))
+            } else {
+                Tensor::zeros(&[c])
+            }
         };
         let means = [mean_of(&gradients.bias), mean_of(&gradients.weight)];
         let means = means.each_ref().map(Tensor::dense_slice);
@@ -247,7 +253,11 @@ impl<E: Float> Tensor<E> {
             other.shape(),
             self.shape()
         );
-        if self.layout.strides == other.layout.strides { self.clone() } else { self.copy_to(other.layout.dense_like()) }
+        if self.layout.strides == other.layout.strides {
+            self.clone()
+        } else {
+            self.copy_to(other.layout.dense_like())
+        }
     }
 }
 
@@ -294,7 +304,12 @@ impl<E: Float> Pass<'_, E> {
                     || {
                         if relus {
                             let zero = E::default();
-                            map_rows(h, [out], [self.parameters[0]], |h, [out], _| if out > zero { h } else { zero });
+                            map_rows(
+                                h,
+                                [out],
+                                [self.parameters[0]],
+                                |h, [out], _| if out > zero { h } else { zero },
+                            );
                         }
                         weight_and_bias(x, h, self.parameters, sums);
                     },

@@ -6,7 +6,10 @@
 use std::process::Command;
 
 use downhill_tensor::testing::bits_hash;
-use downhill_tensor::{Conv2dOptions, Element, Isa, Pool2dOptions, Rng, Tensor, cat, stack};
+use downhill_tensor::{
+    After, ChannelNorm, ChannelNormBackward, Conv2dOptions, Element, Isa, Pool2dOptions, Rng, Tensor, cat,
+    stack,
+};
 
 type Hashes = Vec<(String, u64)>;
 
@@ -131,6 +134,33 @@ fn products(hashes: &mut Hashes) {
 /// Images: convolution, pooling, normalisation.
 fn images(hashes: &mut Hashes) {
     let rng = &mut Rng::new(7);
+    // Large enough for several tasks and blocks, and the path of the first layer.
+    for (shape, kernel, stride) in [
+        ([64, 3, 16, 16], [20, 3, 7, 7], 2),
+        ([64, 48, 5, 5], [40, 48, 3, 3], 1),
+        ([16, 130, 2, 2], [70, 130, 3, 3], 2),
+        ([1, 20, 40, 40], [33, 20, 3, 3], 1),
+    ] {
+        let (x, w) = (Tensor::<f32>::randn(&shape, rng), Tensor::<f32>::randn(&kernel, rng));
+        let options = Conv2dOptions::default().stride(stride).padding(kernel[2] / 2);
+        let y = x.conv2d(&w, None, &options);
+        let (mean, scale) = y.channel_moments();
+        let norm = ChannelNorm { weight: mean.clone(), bias: scale.clone(), mean, scale };
+        let z = y.channel_norm(&norm, Some(&y), After::Relu);
+        let how =
+            ChannelNormBackward { after: After::Relu, out: Some(&z), own_statistics: true, input: true };
+        let gradients = y.channel_norm_backward(&norm, z.clone(), &how);
+        let name = |what: &str| format!("{what} {shape:?} {kernel:?}");
+        hashes.extend([
+            (name("conv2d"), hash(&y)),
+            (name("conv2d_input"), hash(&y.conv2d_input(&w, [shape[2], shape[3]], &options))),
+            (name("conv2d_weight"), hash(&x.conv2d_weight(&y, [kernel[2], kernel[3]], &options))),
+            (name("channel_moments"), hash(&norm.mean) ^ hash(&norm.scale).rotate_left(1)),
+            (name("channel_norm"), hash(&z)),
+            (name("channel_norm_backward"), hash(&gradients.input.expect("asked for"))),
+            (name("for the weight"), hash(&gradients.weight) ^ hash(&gradients.bias).rotate_left(1)),
+        ]);
+    }
     let x = Tensor::<f32>::randn(&[4, 6, 13, 11], rng);
     let w = Tensor::<f32>::randn(&[8, 3, 3, 3], rng);
     let conv = Conv2dOptions::default().stride(2).padding(1).groups(2);

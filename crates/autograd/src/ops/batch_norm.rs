@@ -80,7 +80,7 @@ pub fn batch_norm<T: Float>(
     options: &BatchNormOptions,
 ) -> (Var<T>, RunningStats<T>) {
     let (normalization, stats) = Normalization::new("batch_norm", x, weight, bias, running, options);
-    (normalization.apply("batch_norm", x, None, After::Nothing), stats)
+    (normalization.record_normalized("batch_norm", x, None, After::Nothing), stats)
 }
 
 /// `relu(batch_norm(x) + residual)` in the same passes over memory as [`batch_norm`] alone: what a layer of a residual
@@ -113,7 +113,7 @@ pub fn batch_norm_relu<T: Float>(
     options: &BatchNormOptions,
 ) -> (Var<T>, RunningStats<T>) {
     let (normalization, stats) = Normalization::new("batch_norm_relu", x, weight, bias, running, options);
-    (normalization.apply("batch_norm_relu", x, residual, After::Relu), stats)
+    (normalization.record_normalized("batch_norm_relu", x, residual, After::Relu), stats)
 }
 
 /// What is done to `x`, and with which parameters.
@@ -163,7 +163,13 @@ impl<T: Float> Normalization<T> {
     }
 
     #[track_caller]
-    fn apply(self, op: &'static str, x: &Var<T>, residual: Option<&Var<T>>, after: After) -> Var<T> {
+    fn record_normalized(
+        self,
+        op: &'static str,
+        x: &Var<T>,
+        residual: Option<&Var<T>>,
+        after: After,
+    ) -> Var<T> {
         let Normalization { weight, bias, norm, own_statistics } = self;
         let value = x.value();
         let y = value.channel_norm(&norm, residual.map(Var::value).as_ref(), after);

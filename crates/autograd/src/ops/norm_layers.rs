@@ -53,7 +53,8 @@ impl<T: Float> Normalized<T> {
             let h = |[g, w]: [T; 2]| g * w;
             let hx = |[g, w, x, mean, scale]: [T; 5]| g * w * ((x - mean) * scale);
             let mean_h = Tensor::fuse("normalize", [&g, weight], h).mean_keepdim(&self.axes);
-            let mean_hx = Tensor::fuse("normalize", [&g, weight, x, mean, scale], hx).mean_keepdim(&self.axes);
+            let mean_hx =
+                Tensor::fuse("normalize", [&g, weight, x, mean, scale], hx).mean_keepdim(&self.axes);
             self.input_gradient(&g, &mean_h, &mean_hx)
         };
         let (dx, dw, db) = (needs[0].then(dx), needs[1].then(dw), needs[2].then(db));

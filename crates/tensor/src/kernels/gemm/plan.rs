@@ -153,7 +153,8 @@ impl<E> Sums<'_, E> {
         }
         for run in plan.runs() {
             for &Part { a, b, k } in plan.parts(run) {
-                let a_fits = self.a.len().checked_sub(a).is_some_and(|len| fits(len, run.rows, k, a_row, a_col));
+                let a_fits =
+                    self.a.len().checked_sub(a).is_some_and(|len| fits(len, run.rows, k, a_row, a_col));
                 let b_fits = self.b.len().checked_sub(b).is_some_and(|len| fits(len, k, cols, b_row, 1));
                 assert!(a_fits && b_fits, "a part reaches beyond its operands");
             }

@@ -78,6 +78,8 @@ fn tasks<'a>(sums: &Sums<'a>) -> (Vec<Task<'a>>, usize) {
     let mut tasks = vec![];
     let mut start = 0;
     for run in plan.runs() {
+        // Nothing but zeros: whole rows, which lie one behind the other.
+        let width = if plan.parts(run).is_empty() { cols.max(1) } else { width };
         for rows in even_pieces(0..run.rows, height) {
             for first in (0..cols).step_by(width) {
                 tasks.push(Task { run, rows: rows.clone(), start, cols: first..cols.min(first + width) });
@@ -98,6 +100,13 @@ impl Task<'_> {
     /// # Safety
     /// [`Sums::check`] must have passed for `sums` and the memory at `c`, and nobody else may access this rectangle.
     unsafe fn compute<S: Simd>(&self, simd: S, sums: &Sums<'_>, c: *mut f32) {
+        let filled = sums.plan.parts(self.run).is_empty() && sums.epilogue.bias.is_none();
+        if filled && self.cols.len() == sums.c_row {
+            let start = (self.start + self.rows.start) * sums.c_row;
+            // SAFETY: the rectangle is whole rows of C, which are ours alone; any zeroed f32 is one.
+            unsafe { c.add(start).write_bytes(0, self.rows.len() * sums.c_row) };
+            return;
+        }
         let mut blocks = sums.plan.blocks(self.run).peekable();
         let mut accumulate = false;
         while let Some(parts) = blocks.next() {

@@ -43,7 +43,8 @@ impl Case {
         let shifts = &shifts[..below(random, 4)];
         plan.extend(&line, shifts);
         for (_, parts) in &mut runs {
-            let shifted = |&[a, b]: &[usize; 2]| parts.iter().map(move |p| Part { a: p.a + a, b: p.b + b, k: p.k });
+            let shifted =
+                |&[a, b]: &[usize; 2]| parts.iter().map(move |p| Part { a: p.a + a, b: p.b + b, k: p.k });
             *parts = shifts.iter().flat_map(shifted).collect();
         }
         let bias = random.next().is_multiple_of(2).then_some(bias);
@@ -55,7 +56,11 @@ impl Case {
         let mut c = vec![7.0; (rows * self.c_row).saturating_sub(self.c_row - self.cols)];
         let epilogue = Epilogue { bias: self.bias.as_deref(), relu: self.relu };
         let (a, b) = (&self.a[..], &self.b[..]);
-        sums_with(isa, &Sums { a, b, c_row: self.c_row, cols: self.cols, plan: &self.plan, epilogue }, &mut c);
+        sums_with(
+            isa,
+            &Sums { a, b, c_row: self.c_row, cols: self.cols, plan: &self.plan, epilogue },
+            &mut c,
+        );
         c
     }
 
@@ -144,7 +149,8 @@ fn threads_do_not_matter_to_plans() {
 #[test]
 fn neighbours_are_joined() {
     let mut plan = Plan::new([4, 1], 10);
-    let parts = |at: usize| [(at, 0, 3), (at + 3, 30, 1), (at + 100, 40, 4)].map(|(a, b, k)| Part { a, b, k });
+    let parts =
+        |at: usize| [(at, 0, 3), (at + 3, 30, 1), (at + 100, 40, 4)].map(|(a, b, k)| Part { a, b, k });
     for pixel in 0..3 {
         plan.push(5, parts(pixel * 20).into_iter());
     }
