@@ -56,7 +56,7 @@ impl Geometry {
         for o in 0..rows.out {
             let shifts: Vec<_> =
                 rows.under(o).map(|(k, at)| [at * x.row, k * columns.kernel * tap]).collect();
-            plan.extend(&line, &shifts);
+            plan.extend(&line, &shifts, false);
         }
         let (single, c_row) = if x.by_pixel { (n, n * oc) } else { (1, oc) };
         for (group, image) in (0..groups).flat_map(|group| (0..single).map(move |image| (group, image))) {
@@ -165,7 +165,7 @@ impl Geometry {
                 let Part { a, b, .. } = part(k * columns.kernel, o * columns.out);
                 [a, b]
             };
-            plan.extend(&line, &rows.reaching(at).map(shift).collect::<Vec<_>>());
+            plan.extend(&line, &rows.reaching(at).map(shift).collect::<Vec<_>>(), false);
         }
         plan
     }
@@ -197,7 +197,8 @@ impl Geometry {
                     move |(o, at)| [at * x.row + image * x.image, o * columns.out * n * oc + image * oc];
                 rows.touched(k).map(shift)
             };
-            plan.extend(&line, &(0..single).flat_map(of_image).collect::<Vec<_>>());
+            // The taps of a row read the same pixels and the same gradient, or nearly so.
+            plan.extend(&line, &(0..single).flat_map(of_image).collect::<Vec<_>>(), true);
         }
         for group in 0..groups {
             let sums = Sums {

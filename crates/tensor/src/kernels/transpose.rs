@@ -3,10 +3,12 @@
 use rayon::prelude::*;
 
 use crate::element::{DType, Element};
-use crate::nest::TASK;
 
 /// Rows and columns that are transposed at a time: what is read and written stays in the first cache.
 const BLOCK: usize = 32;
+
+/// Elements in a task.
+const TASK: usize = 1 << 13;
 
 /// `dst[i] = src[i]ᵀ` for dense matrices `rows x cols` that lie one after the other.
 ///
