@@ -5,6 +5,7 @@ after round. Cases that are another library's work (gemm_gemmcrate_.., expf_.., 
 """
 
 import argparse
+import itertools
 import json
 import re
 import sys
@@ -18,7 +19,7 @@ except ImportError:
 
 def work(name):
     """Functions that do the case's work once, of which the fastest counts; none if PyTorch has no such case."""
-    if match := re.fullmatch(r"resnet18_(gradients|evaluation)", name):
+    if match := re.fullmatch(r"resnet18_(step|forward)", name):
         with torch.inference_mode(False):
             return network(match[1])
     if match := re.fullmatch(r"conv_(\w+?)_(\d+)x(\d+)x(\d+)x(\d+)_(\d+)x(\d+)x(\d+)s(\d+)p(\d+)", name):
@@ -32,6 +33,8 @@ def work(name):
         y = x + 1
         works = {"add": lambda: x + y, "exp": lambda: x.exp(), "sum": lambda: x.sum(), "memcpy": lambda: y.copy_(x)}
         return [works[match[1]]]
+    if name == "adam_step":
+        return [adam()]
     return []
 
 
@@ -84,28 +87,65 @@ def resnet18():
     for oc in (64, 128, 256, 512):
         layers += [Block(c, oc, 1 if c == oc else 2), Block(oc, oc, 1)]
         c = oc
-    head = [torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(512, 10)]
+    head = [torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(512, 2)]
     return torch.nn.Sequential(*layers, *head)
 
 
 def network(kind):
-    """resnet18 on a batch of 64 images, in each of PyTorch's two memory formats."""
+    """resnet18 on a batch of 64 images, in each of PyTorch's two memory formats; a step with Adam, fused and plain."""
     runs = []
-    for memory in (torch.contiguous_format, torch.channels_last):
+    for memory, fused in itertools.product((torch.contiguous_format, torch.channels_last), (True, False)):
         model = resnet18().to(memory_format=memory)
         x = torch.randn(64, 3, 28, 28).to(memory_format=memory)
-        y = torch.arange(64) % 10
+        y = torch.arange(64) % 2
+        opt = torch.optim.Adam(model.parameters(), 1e-3, fused=fused)
 
-        def gradients(model=model, x=x, y=y):
+        def step(model=model, x=x, y=y, opt=opt):
             with torch.inference_mode(False), torch.enable_grad():
-                model.zero_grad(set_to_none=True)
                 torch.nn.functional.cross_entropy(model(x), y).backward()
+                opt.step()
+                opt.zero_grad(set_to_none=True)
 
-        def evaluation(model=model.eval() if kind == "evaluation" else model, x=x):
-            model(x)
-
-        runs.append({"gradients": gradients, "evaluation": evaluation}[kind])
+        if kind == "step":
+            runs.append(step)
+        elif fused:
+            runs.append(lambda model=model.eval(), x=x: model(x))
     return runs
+
+
+def resnet18_shapes():
+    """The shapes of resnet18's parameters."""
+    shapes = []
+
+    def conv(c_out, c_in, k):
+        shapes.extend([(c_out, c_in, k, k), (c_out,), (c_out,)])
+
+    conv(64, 3, 7)
+    for c_in, c_out in [(64, 64), (64, 128), (128, 256), (256, 512)]:
+        conv(c_out, c_in, 3)
+        for _ in range(3):
+            conv(c_out, c_out, 3)
+        if c_in != c_out:
+            conv(c_out, c_in, 1)
+    return shapes + [(1000, 512), (1000,)]
+
+
+def adam():
+    """A step of Adam over resnet18's parameters: fused or foreach, whichever is faster here."""
+
+    def steps(**how):
+        with torch.inference_mode(False):
+            params = [torch.nn.Parameter(torch.randn(shape)) for shape in resnet18_shapes()]
+            for p in params:
+                p.grad = torch.randn_like(p)
+            opt = torch.optim.Adam(params, lr=1e-3, **how)
+        # Outside of the mode: the averages that the first step makes must not be tensors of inference.
+        return torch.inference_mode(False)(opt.step)
+
+    def time_of(step):
+        return min(milliseconds(step, 1) for _ in range(8))
+
+    return min([steps(fused=True), steps(foreach=True)], key=time_of)
 
 
 def milliseconds(run, repeat):

@@ -3,15 +3,15 @@
 use anyhow::{Context, Result, bail, ensure};
 use downhill::tensor::{Rng, Tensor};
 
-use crate::{layers, peers, resnet};
+use crate::{layers, peers, resnet, step};
 
 /// A piece of work, ready to be repeated.
 pub type Work = Box<dyn FnMut()>;
 
 /// All names that [`case`] understands, for messages.
 pub const NAMES: &str = "gemm_MxKxN, gemm_gemmcrate_MxKxN, gemm_matrixmultiply_MxKxN, add_N, exp_N, expf_N, sum_N, \
-                         memcpy_N, fma_N, conv_forward_NxCxHxW_OCxKHxKWsSpP, conv_input_.., conv_weight_.., \
-                         resnet18_gradients, resnet18_evaluation";
+                         memcpy_N, fma_N, adam_step, adam_memcpy, conv_forward_NxCxHxW_OCxKHxKWsSpP, conv_input_.., \
+                         conv_weight_.., resnet18_step, resnet18_forward";
 
 /// What is timed unless cases are named.
 pub const DEFAULT: &[&str] = &[
@@ -24,6 +24,8 @@ pub const DEFAULT: &[&str] = &[
     "exp_1048576",
     "expf_1048576",
     "fma_100000000",
+    "adam_step",
+    "adam_memcpy",
 ];
 
 /// Elements of the largest operand: four gigabytes.
@@ -35,8 +37,10 @@ const LARGEST: usize = 1 << 30;
 /// If there is no such case.
 pub fn case(name: &str, threads: usize) -> Result<Work> {
     match name {
-        "resnet18_gradients" => return Ok(resnet::gradients()),
-        "resnet18_evaluation" => return Ok(resnet::evaluation()),
+        "adam_step" => return Ok(step::adam()),
+        "adam_memcpy" => return Ok(step::adam_memcpy(threads)),
+        "resnet18_step" => return Ok(resnet::step()),
+        "resnet18_forward" => return Ok(resnet::forward()),
         _ => {}
     }
     if let Some(layer) = name.strip_prefix("conv_") {

@@ -5,3 +5,4 @@ pub mod cases;
 mod layers;
 mod peers;
 mod resnet;
+mod step;

@@ -28,6 +28,8 @@ const CASES: &[&str] = &[
     "exp_1048576",
     "expf_1048576",
     "fma_100000000",
+    "adam_step",
+    "adam_memcpy",
 ];
 
 #[derive(clap::Args)]

@@ -152,6 +152,23 @@ impl<T: Float> Var<T> {
         }
     }
 
+    /// Changes the gradient in place, if there is one.
+    ///
+    /// # Panics
+    /// If `f` changes the shape, which is then not undone.
+    #[track_caller]
+    pub fn update_grad_(&self, f: impl FnOnce(&mut Tensor<T>)) {
+        if let Some(grad) = lock(&self.0.grad).as_mut() {
+            f(grad);
+            assert!(
+                *grad.shape() == *self.shape(),
+                "update_grad_: shapes differ: variable {:?}, gradient {:?}",
+                self.shape(),
+                grad.shape()
+            );
+        }
+    }
+
     /// Changes a leaf's value in place, outside of the graph. The book's `p.data -= p.grad * lr`.
     ///
     /// Operations recorded before keep the value that they saw. The value is locked meanwhile: in `f`, reading this

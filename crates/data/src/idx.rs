@@ -11,12 +11,11 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
-use downhill_tensor::{Element, MAX_RANK, Tensor};
+use downhill_tensor::{Element, MAX_RANK, Tensor, file};
 use flate2::bufread::MultiGzDecoder;
 use flate2::{Compression, GzBuilder};
 
 use crate::error::{Error, Result};
-use crate::file;
 use codec::{Codec, Decode, Kind};
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -177,9 +176,9 @@ pub fn write_idx<E: IdxElement>(path: impl AsRef<Path>, tensor: &Tensor<E>) -> R
     if path.as_os_str().as_encoded_bytes().ends_with(b".gz") {
         let mut gzip = GzBuilder::new().mtime(0).write(Vec::new(), Compression::best());
         let gzipped = gzip.write_all(&plain).and_then(|()| gzip.finish()).map_err(Error::io(path))?;
-        file::write(path, &gzipped)
+        file::write(path, &gzipped).map_err(Error::io(path))
     } else {
-        file::write(path, &plain)
+        file::write(path, &plain).map_err(Error::io(path))
     }
 }
 

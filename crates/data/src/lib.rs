@@ -48,7 +48,6 @@
 
 mod dataset;
 mod error;
-mod file;
 mod idx;
 mod loader;
 mod sample;

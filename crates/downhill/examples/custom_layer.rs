@@ -11,7 +11,7 @@ struct Residual {
 
 impl Forward for Residual {
     fn forward(&self, x: &Var) -> Var {
-        x + self.inner.forward(x).relu()
+        x + self.inner.forward_as("inner", x).relu()
     }
 }
 

@@ -21,9 +21,10 @@
 //! # The central decision: a module is a tree that can be walked
 //!
 //! [`Module`] says what a model *has* and [`Forward`] what it *does*. A module lets a [`Visitor`] walk over its
-//! parameters in the order of their definition, under their names; everything else (collecting parameters for an
-//! optimizer, saving and loading, counting) is a visitor. A parameter is the smallest module, and so are `Option`,
-//! `Vec` and plain settings, which is why `#[derive(Module)]` needs no annotations.
+//! parameters, [buffers](Buffer), [modes](Mode) and [generators](Generator) in the order of their definition, under their
+//! names; everything else (collecting parameters for an optimizer, switching to evaluation, saving and loading, counting)
+//! is a [`walk`]. A parameter is the smallest module, and so are `Option`, `Vec` and plain settings, which is why
+//! `#[derive(Module)]` needs no annotations.
 //!
 //! The two traits are apart because forward differs from model to model: one that takes two inputs, or returns two
 //! outputs, is a `Module` all the same and trains with the same optimizers. `Forward` is the common case of one input
@@ -41,7 +42,7 @@
 //!
 //! impl Forward for Residual {
 //!     fn forward(&self, x: &Var) -> Var {
-//!         x + self.inner.forward(x).relu()
+//!         x + self.inner.forward_as("inner", x).relu()
 //!     }
 //! }
 //!
@@ -54,15 +55,37 @@
 // The derived code names this crate, also inside of it.
 extern crate self as downhill_nn;
 
+mod error;
+mod hooks;
+pub mod init;
 mod layers;
 mod loss;
+mod models;
 mod module;
+mod state;
+mod stats;
+mod summary;
 
 pub use downhill_nn_derive::Module;
 pub use downhill_tensor::Float;
-pub use layers::{Linear, ReLU, Sequential};
+pub use error::{Error, Mismatch, Misshapen, Result};
+pub use hooks::{Call, HookGuard, forward_hook};
+pub use layers::{
+    AdaptiveAvgPool2d, AdaptiveConcatPool2d, AdaptiveMaxPool2d, AvgPool2d, BatchNorm, BatchNorm1d,
+    BatchNorm2d, Conv2d, Dropout, Embedding, Flatten, GELU, GroupNorm, Lambda, LayerNorm, LeakyReLU, Linear,
+    MaxPool2d, ReLU, Residual, Sequential, SiLU, Sigmoid, Softmax, Tanh,
+};
 pub use loss::{
     CrossEntropy, Reduction, bce_with_logits, cross_entropy, l1_loss, mnist_loss, mse_loss, nll_loss,
     smooth_l1_loss,
 };
-pub use module::{Forward, Module, Visitor, visit_child};
+pub use models::{
+    BasicBlock, HeadOptions, ResNet, VisionModel, conv_layer, create_body, create_head, create_vision_model,
+    resnet18, resnet34, simple_cnn, simple_net,
+};
+pub use module::{
+    AnyBuffer, Buffer, Forward, Generator, Item, Mode, Module, Place, Visitor, norm_bias_params, walk,
+};
+pub use state::{AnyTensor, StateDict, checked};
+pub use stats::ActivationStats;
+pub use summary::summary;

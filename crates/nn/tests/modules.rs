@@ -1,7 +1,7 @@
 //! What a module shows to visitors, and what layers compute.
 
 use downhill_autograd::{Tolerance, Var, gradcheck};
-use downhill_nn::{Float, Forward, Linear, Module, ReLU, Sequential, mnist_loss, sequential, visit_child};
+use downhill_nn::{Float, Forward, Linear, Module, ReLU, Sequential, Visitor, mnist_loss, sequential};
 use downhill_tensor::{Rng, Tensor};
 
 #[derive(Module)]
@@ -80,8 +80,8 @@ fn tuple_structs_and_boxes_are_modules() {
 struct Renamed(Linear);
 
 impl Module for Renamed {
-    fn visit(&self, visitor: &mut dyn downhill_nn::Visitor<f32>) {
-        visit_child(&self.0, "fc", visitor);
+    fn visit(&self, visitor: &mut Visitor<'_, f32>) {
+        visitor.child("fc", &self.0);
     }
 }
 

@@ -23,22 +23,42 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod adadelta;
+mod adagrad;
+mod adam;
 mod basic;
+mod clip;
+mod error;
+mod groups;
+mod hypers;
+mod lamb;
+mod lookahead;
+mod moments;
+mod nadam;
+mod optimizer;
+mod radam;
+mod rmsprop;
+pub mod schedule;
 mod sgd;
+mod state;
+mod stepper;
 
+pub use adadelta::{Adadelta, AdadeltaRule};
+pub use adagrad::{Adagrad, AdagradRule};
+pub use adam::{Adam, AdamRule, AdamW};
 pub use basic::BasicOptim;
-pub use sgd::Sgd;
-
-use downhill_tensor::Float;
-
-/// What every optimizer does.
-pub trait Optimizer<T: Float = f32>: Send {
-    /// Moves every parameter that has a gradient.
-    fn step(&mut self);
-    /// Forgets all gradients.
-    fn zero_grad(&mut self);
-    /// The learning rate.
-    fn lr(&self) -> f64;
-    /// Sets the learning rate for the steps to come.
-    fn set_lr(&mut self, lr: f64);
-}
+pub use clip::{clip_grad_norm_, clip_grad_value_};
+pub use error::Error;
+pub use groups::{Groups, Param, ParamGroup};
+pub use hypers::{Hyper, Hypers, PerGroup, UnknownHyper, slice, slice_to};
+pub use lamb::{Lamb, LambRule};
+pub use lookahead::{Lookahead, ranger};
+pub use moments::Moments;
+pub use nadam::{NAdam, NAdamRule};
+pub use optimizer::Optimizer;
+pub use radam::{RAdam, RAdamRule};
+pub use rmsprop::{RmsProp, RmsPropRule};
+pub use schedule::Schedule;
+pub use sgd::{Sgd, SgdRule};
+pub use state::{OptimState, ParamState};
+pub use stepper::{Decay, Rule, Stepper};

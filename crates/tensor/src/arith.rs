@@ -5,16 +5,15 @@
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-use crate::element::{Element, Float, Number};
-use crate::kernels::buffer::Buffer;
-use crate::layout::Layout;
+use crate::element::{DType, Element, Float, Number};
 use crate::tensor::Tensor;
 
 /// One operator for tensors by value and by reference, and for a tensor and a scalar.
 macro_rules! operator {
-    ($trait:ident, $method:ident, $bound:ident, $f:path) => {
+    ($trait:ident, $method:ident, $bound:ident, $f:path; $(#[$doc:meta])*) => {
         impl<E: $bound> $trait<&Tensor<E>> for &Tensor<E> {
             type Output = Tensor<E>;
+            $(#[$doc])*
             #[track_caller]
             fn $method(self, rhs: &Tensor<E>) -> Tensor<E> {
                 self.zip(stringify!($method), rhs, $f)
@@ -60,43 +59,71 @@ macro_rules! operator {
     };
 }
 
-operator!(Add, add, Number, Number::add);
-operator!(Sub, sub, Number, Number::sub);
-operator!(Mul, mul, Number, Number::mul);
-operator!(Div, div, Float, Div::div);
+pub(crate) use operator;
+
+operator! {
+    Add, add, Number, Number::add;
+    /// `self + rhs`, both broadcast to a common shape. Integers wrap.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast.
+}
+operator! {
+    Sub, sub, Number, Number::sub;
+    /// `self - rhs`, both broadcast to a common shape. Integers wrap.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast.
+}
+operator! {
+    Mul, mul, Number, Number::mul;
+    /// `self * rhs`, element by element, both broadcast to a common shape. Integers wrap.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast.
+}
+operator! {
+    Div, div, Float, Div::div;
+    /// `self / rhs`, both broadcast to a common shape. For integers there is [`Tensor::floor_divide`].
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast.
+}
 
 /// A scalar on the left, which Rust wants spelled out for every type.
 macro_rules! scalar_on_the_left {
-    ($t:ty: $($trait:ident $method:ident),*) => {$(
+    ($t:ty: $($trait:ident $method:ident $f:path),*) => {$(
         impl $trait<&Tensor<$t>> for $t {
             type Output = Tensor<$t>;
             fn $method(self, rhs: &Tensor<$t>) -> Tensor<$t> {
-                rhs.map(|x| $trait::$method(self, x))
+                rhs.map(|x| $f(self, x))
             }
         }
         impl $trait<Tensor<$t>> for $t {
             type Output = Tensor<$t>;
             fn $method(self, rhs: Tensor<$t>) -> Tensor<$t> {
-                rhs.into_map(|x| $trait::$method(self, x))
+                rhs.into_map(|x| $f(self, x))
             }
         }
     )*};
 }
 
-scalar_on_the_left!(f32: Add add, Sub sub, Mul mul, Div div);
-scalar_on_the_left!(f64: Add add, Sub sub, Mul mul, Div div);
+scalar_on_the_left!(f32: Add add Number::add, Sub sub Number::sub, Mul mul Number::mul, Div div Div::div);
+scalar_on_the_left!(f64: Add add Number::add, Sub sub Number::sub, Mul mul Number::mul, Div div Div::div);
+scalar_on_the_left!(u8: Add add Number::add, Sub sub Number::sub, Mul mul Number::mul);
+scalar_on_the_left!(i64: Add add Number::add, Sub sub Number::sub, Mul mul Number::mul);
 
-impl<E: Float> Neg for &Tensor<E> {
+impl<E: Number> Neg for &Tensor<E> {
     type Output = Tensor<E>;
     fn neg(self) -> Tensor<E> {
-        self.map(Neg::neg)
+        self.map(Number::neg)
     }
 }
 
-impl<E: Float> Neg for Tensor<E> {
+impl<E: Number> Neg for Tensor<E> {
     type Output = Tensor<E>;
     fn neg(self) -> Tensor<E> {
-        self.into_map(Neg::neg)
+        self.into_map(Number::neg)
     }
 }
 
@@ -134,6 +161,46 @@ impl<E: Number> Tensor<E> {
     #[track_caller]
     pub fn mul_(&mut self, rhs: impl Into<Tensor<E>>) -> &mut Self {
         self.zip_("mul_", &rhs.into(), Number::mul)
+    }
+
+    /// The largest whole number that is not above `self / rhs`, both broadcast to a common shape.
+    /// `torch.floor_divide`, Python's `//`.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast, or an integer is divided by zero.
+    ///
+    /// ```
+    /// # use downhill_tensor::Tensor;
+    /// let x = Tensor::from([-7, 7, 8_i64]);
+    /// assert_eq!(x.floor_divide(2).to_vec(), [-4, 3, 4]);
+    /// assert_eq!(x.remainder(2).to_vec(), [1, 1, 0]);
+    /// ```
+    #[track_caller]
+    pub fn floor_divide(&self, rhs: impl Into<Tensor<E>>) -> Self {
+        self.zip("floor_divide", &self.divisor("floor_divide", rhs.into()), Number::floor_divide)
+    }
+
+    /// What [`floor_divide`](Self::floor_divide) leaves, `self - rhs * floor(self / rhs)`: between zero and `rhs`.
+    /// `torch.remainder`, Python's `%` (but not Rust's, which takes the sign of `self`).
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast, or an integer is divided by zero.
+    #[track_caller]
+    pub fn remainder(&self, rhs: impl Into<Tensor<E>>) -> Self {
+        self.zip("remainder", &self.divisor("remainder", rhs.into()), Number::remainder)
+    }
+
+    /// `rhs`, of which no integer is zero.
+    #[track_caller]
+    fn divisor(&self, op: &str, rhs: Tensor<E>) -> Tensor<E> {
+        let divides = !matches!(E::DTYPE, DType::U8 | DType::I64) || rhs.ne(E::default()).all(..).item();
+        assert!(
+            divides,
+            "{op}: an integer is divided by zero: lhs {:?}, rhs {:?}",
+            self.shape(),
+            rhs.shape()
+        );
+        rhs
     }
 }
 
@@ -181,11 +248,9 @@ impl<E: Element> Tensor<E> {
     /// Sets every element to `value`.
     pub fn fill_(&mut self, value: E) -> &mut Self {
         if self.is_reusable() {
-            self.dense_mut().fill(value);
+            self.map_(|_| value);
         } else {
-            let dense = self.layout.is_dense();
-            let layout = if dense { self.layout.dense_like() } else { Layout::contiguous(self.layout.shape) };
-            *self = Tensor::from_buffer(Buffer::filled(layout.len(), value), layout);
+            *self = self.full_like(value);
         }
         self
     }

@@ -41,7 +41,7 @@ impl Axes {
     /// If an axis does not exist or is named twice.
     #[track_caller]
     pub fn reduced_shape(&self, shape: &[usize]) -> Dims {
-        let mask = self.mask("axes", shape.len());
+        let mask = self.mask("reduced_shape", shape.len());
         let kept: Vec<usize> =
             shape.iter().zip(mask.iter()).filter(|(_, m)| **m == 0).map(|(d, _)| *d).collect();
         Dims::new(&kept)

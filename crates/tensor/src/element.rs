@@ -1,7 +1,8 @@
 //! The five element types, and what can be computed with each.
 //!
 //! The traits are sealed: a kernel may rely on knowing every implementation. [`Element`] can be stored and
-//! moved, [`Number`] can be added and multiplied, [`Float`] has the functions of analysis.
+//! moved, [`Number`] can be added and multiplied, [`Float`] has the functions of analysis, and [`Bits`] are what
+//! `& | ^ !` combine.
 
 use std::fmt;
 use std::ops::{Add, Div, Mul, Neg, Sub};
@@ -76,13 +77,42 @@ pub trait Number: Element {
     fn sub(self, rhs: Self) -> Self;
     /// `self * rhs`.
     fn mul(self, rhs: Self) -> Self;
+    /// `-self`.
+    fn neg(self) -> Self;
+    /// The absolute value; of the smallest integer, itself.
+    fn abs(self) -> Self;
+    /// -1, 0 or 1, as `self` is negative, zero or positive; 0 for NaN.
+    fn sign(self) -> Self;
+    /// The largest whole number that is not above the quotient `self / rhs`.
+    ///
+    /// # Panics
+    /// If `rhs` is the integer zero.
+    fn floor_divide(self, rhs: Self) -> Self;
+    /// What [`floor_divide`](Self::floor_divide) leaves: of the sign of `rhs`, and smaller than it.
+    ///
+    /// # Panics
+    /// If `rhs` is the integer zero.
+    fn remainder(self, rhs: Self) -> Self;
+}
+
+/// An element that is a truth value or a whole number in binary: `bool`, `u8` or `i64`.
+pub trait Bits: Element {
+    /// `self & rhs`.
+    fn and(self, rhs: Self) -> Self;
+    /// `self | rhs`.
+    fn or(self, rhs: Self) -> Self;
+    /// `self ^ rhs`.
+    fn xor(self, rhs: Self) -> Self;
+    /// `!self`.
+    fn not(self) -> Self;
 }
 
 /// A floating-point element: `f32` or `f64`.
 ///
 /// The functions of `f32` are our own, with these errors in units in the last place, over all arguments: `exp` 0.95,
-/// `exp_m1` 1.27, `ln` 1.00, `ln_1p` 1.64, `tanh` 1.35, `sigmoid` 1.75, `softplus` 1.87, `erf` 1.09, `sin` and `cos` 1.56.
-/// They have the same bits on every platform; `powf` (and `norm_p`, which is made of it) is the platform's. Those of `f64` are the platform's.
+/// `exp_m1` 1.27, `ln` 1.00, `log2` LOG2ULP, `log10` LOG10ULP, `ln_1p` 1.64, `tanh` 1.35, `sigmoid` 1.75, `softplus` 1.87,
+/// `erf` 1.09, `sin` and `cos` 1.56. They have the same bits on every platform; `powf` (and `norm_p`, which is made of
+/// it) is the platform's. Those of `f64` are the platform's.
 pub trait Float:
     Number<Sum = Self>
     + Gemm
@@ -100,12 +130,22 @@ pub trait Float:
     fn exp_m1(self) -> Self;
     /// The natural logarithm.
     fn ln(self) -> Self;
+    /// The logarithm to base 2.
+    fn log2(self) -> Self;
+    /// The logarithm to base 10.
+    fn log10(self) -> Self;
     /// The natural logarithm of one plus `self`.
     fn ln_1p(self) -> Self;
     /// The square root.
     fn sqrt(self) -> Self;
-    /// The absolute value.
-    fn abs(self) -> Self;
+    /// The largest whole number that is not above `self`.
+    fn floor(self) -> Self;
+    /// The smallest whole number that is not below `self`.
+    fn ceil(self) -> Self;
+    /// The nearest whole number, of two equally near ones the even one.
+    fn round(self) -> Self;
+    /// `self` without its fraction.
+    fn trunc(self) -> Self;
     /// The sine of `self` radians.
     fn sin(self) -> Self;
     /// The cosine of `self` radians.
@@ -198,12 +238,63 @@ macro_rules! wrapping {
             fn mul(self, rhs: Self) -> Self {
                 self.wrapping_mul(rhs)
             }
+            #[inline(always)]
+            fn neg(self) -> Self {
+                self.wrapping_neg()
+            }
+            #[inline(always)]
+            fn abs(self) -> Self {
+                if self < <$t>::default() { self.wrapping_neg() } else { self }
+            }
+            #[inline(always)]
+            fn sign(self) -> Self {
+                let zero = <$t>::default();
+                <$t>::from(self > zero).wrapping_sub((self < zero).into())
+            }
+            #[inline(always)]
+            fn floor_divide(self, rhs: Self) -> Self {
+                let quotient = self.wrapping_div(rhs);
+                let below =
+                    self.wrapping_rem(rhs) != 0 && (self < <$t>::default()) != (rhs < <$t>::default());
+                quotient.wrapping_sub(below.into())
+            }
+            #[inline(always)]
+            fn remainder(self, rhs: Self) -> Self {
+                let rest = self.wrapping_rem(rhs);
+                let off = rest != 0 && (rest < <$t>::default()) != (rhs < <$t>::default());
+                if off { rest.wrapping_add(rhs) } else { rest }
+            }
         }
     };
 }
 
 wrapping!(u8);
 wrapping!(i64);
+
+macro_rules! bits {
+    ($($t:ty),*) => {$(
+        impl Bits for $t {
+            #[inline(always)]
+            fn and(self, rhs: Self) -> Self {
+                self & rhs
+            }
+            #[inline(always)]
+            fn or(self, rhs: Self) -> Self {
+                self | rhs
+            }
+            #[inline(always)]
+            fn xor(self, rhs: Self) -> Self {
+                self ^ rhs
+            }
+            #[inline(always)]
+            fn not(self) -> Self {
+                !self
+            }
+        }
+    )*};
+}
+
+bits!(bool, u8, i64);
 
 macro_rules! float {
     ($t:ident: $($name:ident = $f:path),*) => {
@@ -219,6 +310,37 @@ macro_rules! float {
             #[inline(always)]
             fn mul(self, rhs: Self) -> Self {
                 self * rhs
+            }
+            #[inline(always)]
+            fn neg(self) -> Self {
+                -self
+            }
+            #[inline(always)]
+            fn abs(self) -> Self {
+                $t::abs(self)
+            }
+            #[inline(always)]
+            fn sign(self) -> Self {
+                f32::from(i8::from(self > 0.0) - i8::from(self < 0.0)).into()
+            }
+            #[inline(always)]
+            fn floor_divide(self, rhs: Self) -> Self {
+                let rest = self % rhs;
+                let below = rest != 0.0 && (rest < 0.0) != (rhs < 0.0);
+                // Without the rest the quotient is whole, but for rounding.
+                let quotient = (self - rest) / rhs - if below { 1.0 } else { 0.0 };
+                if rhs == 0.0 {
+                    self / rhs
+                } else if quotient == 0.0 {
+                    quotient.copysign(self / rhs)
+                } else {
+                    quotient.round_ties_even()
+                }
+            }
+            #[inline(always)]
+            fn remainder(self, rhs: Self) -> Self {
+                let rest = self % rhs;
+                if rest != 0.0 && (rest < 0.0) != (rhs < 0.0) { rest + rhs } else { rest }
             }
         }
 
@@ -240,10 +362,12 @@ macro_rules! float {
 }
 
 // Our own functions where they can be vectorised; they have the same bits on every instruction set.
-float!(f32: sqrt = f32::sqrt, abs = f32::abs, exp = math::exp, exp_m1 = math::exp_m1, ln = math::ln,
+float!(f32: sqrt = f32::sqrt, floor = f32::floor, ceil = f32::ceil, round = f32::round_ties_even,
+    trunc = f32::trunc, log2 = math::log2, log10 = math::log10, exp = math::exp, exp_m1 = math::exp_m1, ln = math::ln,
     ln_1p = math::ln_1p, sin = trig::sin, cos = trig::cos, tanh = math::tanh, sigmoid = math::sigmoid,
     softplus = math::softplus, erf = math::erf);
-float!(f64: sqrt = f64::sqrt, abs = f64::abs, exp = f64::exp, exp_m1 = f64::exp_m1, ln = f64::ln,
+float!(f64: sqrt = f64::sqrt, floor = f64::floor, ceil = f64::ceil, round = f64::round_ties_even,
+    trunc = f64::trunc, log2 = f64::log2, log10 = f64::log10, exp = f64::exp, exp_m1 = f64::exp_m1, ln = f64::ln,
     ln_1p = f64::ln_1p, sin = f64::sin, cos = f64::cos, tanh = f64::tanh, sigmoid = sigmoid,
     softplus = softplus, erf = libm::erf);
 

@@ -20,7 +20,7 @@ impl<E: Element> Tensor<E> {
     /// assert_eq!(t.map(|x| x % 2 == 1).to_vec(), [true, false, true]);
     /// ```
     pub fn map<O: Element>(&self, f: impl Fn(E) -> O + Sync) -> Tensor<O> {
-        let layout = self.result_layout(&self.layout.shape).unwrap_or(Layout::contiguous(self.layout.shape));
+        let layout = self.layout.dense_or_contiguous();
         let mut out = Buffer::stale(layout.len());
         let nest = Nest::new(&layout, [&self.layout]);
         let x = &self.storage[..];
@@ -153,6 +153,9 @@ impl<E: Element> Tensor<E> {
     }
 
     /// [`zip`](Self::zip), into this tensor's own memory if nobody else can see it and the result fits.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast.
     #[track_caller]
     pub fn into_zip<B: Element>(mut self, op: &str, rhs: &Tensor<B>, f: impl Fn(E, B) -> E + Sync) -> Self {
         if rhs.layout.broadcast_to(&self.layout.shape).is_some() && self.is_reusable() {

@@ -15,7 +15,7 @@ pub(crate) fn larger<E: Element>(x: E, best: E) -> bool {
 
 #[inline(always)]
 #[allow(clippy::eq_op)] // as above
-fn smaller<E: Element>(x: E, best: E) -> bool {
+pub(crate) fn smaller<E: Element>(x: E, best: E) -> bool {
     x < best || (x != x && best == best)
 }
 
@@ -42,8 +42,9 @@ macro_rules! extremum {
             /// If there is no such axis or it has no elements.
             #[track_caller]
             pub fn $along(&self, dim: isize) -> (Self, Tensor<i64>) {
-                let (values, indices) = self.$along_keepdim(dim);
-                (values.squeeze(dim), indices.squeeze(dim))
+                let dim = axis(stringify!($along), dim, self.rank());
+                let (values, indices) = self.extremum_along(stringify!($along), dim, $wins);
+                (values.squeeze(dim as isize), indices.squeeze(dim as isize))
             }
 
             #[doc = concat!("[`", stringify!($along), "`](Self::", stringify!($along), "), with the axis left in place, of length one.")]
@@ -52,10 +53,8 @@ macro_rules! extremum {
             /// If there is no such axis or it has no elements.
             #[track_caller]
             pub fn $along_keepdim(&self, dim: isize) -> (Self, Tensor<i64>) {
-                let op = stringify!($along);
-                let dim = axis(op, dim, self.rank());
-                let indices = self.arg_extremum(op, dim, $wins).unsqueeze(dim as isize);
-                (self.gather(dim as isize, &indices), indices)
+                let op = stringify!($along_keepdim);
+                self.extremum_along(op, axis(op, dim, self.rank()), $wins)
             }
 
             #[doc = concat!("The ", $word, " elements over `axes`, which are gone from the result. `torch.", stringify!($over), "`.")]
@@ -86,10 +85,7 @@ macro_rules! extremum {
             #[track_caller]
             pub fn $arg(&self, axes: impl Into<Axes>) -> Tensor<i64> {
                 let op = stringify!($arg);
-                match one_or_all(op, &axes.into(), self.rank()) {
-                    Some(dim) => self.arg_extremum(op, dim, $wins),
-                    None => self.reshape(&[self.numel() as isize]).arg_extremum(op, 0, $wins),
-                }
+                self.arg_extremum_masked(op, &axes.into().mask(op, self.rank()), $wins)
             }
 
             #[doc = concat!("[`", stringify!($arg), "`](Self::", stringify!($arg), "), with the reduced axes left in place, of length one.")]
@@ -98,9 +94,9 @@ macro_rules! extremum {
             /// If there is no such axis, more than one is named, or there are no elements.
             #[track_caller]
             pub fn $arg_keepdim(&self, axes: impl Into<Axes>) -> Tensor<i64> {
-                let axes = axes.into();
-                let mask = axes.mask(stringify!($arg_keepdim), self.rank());
-                self.$arg(axes).with_marked(&mask)
+                let op = stringify!($arg_keepdim);
+                let mask = axes.into().mask(op, self.rank());
+                self.arg_extremum_masked(op, &mask, $wins).with_marked(&mask)
             }
         }
     };
@@ -129,21 +125,9 @@ assert_eq!(x.argmax(..).item(), 1);
 );
 extremum!(min, min_dim, min_dim_keepdim, amin, amin_keepdim, argmin, argmin_keepdim, smaller, "smallest", "");
 
-/// The one axis that is named, or `None` for all of them.
-#[track_caller]
-fn one_or_all(op: &str, axes: &Axes, rank: usize) -> Option<usize> {
-    let mask = axes.mask(op, rank);
-    let marked: usize = mask.iter().sum();
-    if marked == 1 {
-        return mask.iter().position(|&m| m == 1);
-    }
-    assert!(marked == rank, "{op}: expected one axis or all, got {marked} of {rank}");
-    None
-}
-
 impl<E: Element> Tensor<E> {
     #[track_caller]
-    fn extremum(&self, op: &str, mask: &Dims, wins: impl Fn(E, E) -> bool + Copy + Sync) -> Self {
+    pub(crate) fn extremum(&self, op: &str, mask: &Dims, wins: impl Fn(E, E) -> bool + Copy + Sync) -> Self {
         if !mask.contains(&1) {
             return self.clone();
         }
@@ -153,6 +137,34 @@ impl<E: Element> Tensor<E> {
         assert!(!empty, "{op}: no elements to choose from in shape {:?}", self.shape());
         let best = move |best: E, x: E| if wins(x, best) { x } else { best };
         merged.fold_lanes(dim, |x| x, best, best)
+    }
+
+    /// The best elements along axis `dim`, which is left in place, and where they are.
+    #[track_caller]
+    fn extremum_along(
+        &self,
+        op: &str,
+        dim: usize,
+        wins: impl Fn(E, E) -> bool + Copy + Sync,
+    ) -> (Self, Tensor<i64>) {
+        let indices = self.arg_extremum(op, dim, wins).unsqueeze(dim as isize);
+        (self.gather_along(dim, &indices), indices)
+    }
+
+    /// Where the best elements are along the one axis that `mask` marks, or of all elements.
+    #[track_caller]
+    fn arg_extremum_masked(
+        &self,
+        op: &str,
+        mask: &Dims,
+        wins: impl Fn(E, E) -> bool + Copy + Sync,
+    ) -> Tensor<i64> {
+        let (marked, rank): (usize, usize) = (mask.iter().sum(), self.rank());
+        assert!(marked == 1 || marked == rank, "{op}: expected one axis or all, got {marked} of {rank}");
+        match mask.iter().position(|&m| m == 1).filter(|_| marked == 1) {
+            Some(dim) => self.arg_extremum(op, dim, wins),
+            None => self.reshape(&[self.numel() as isize]).arg_extremum(op, 0, wins),
+        }
     }
 
     #[track_caller]

@@ -2,13 +2,12 @@
 
 use crate::element::Element;
 use crate::kernels::buffer::Buffer;
-use crate::layout::Layout;
 use crate::nest::Nest;
 use crate::tensor::Tensor;
 
 /// Elements that are computed at a time. What an operand repeats or scatters is laid out in a block of its own first,
 /// so that the loop itself reads nothing but contiguous rows, whichever operands are broadcast.
-const BLOCK: usize = 64;
+pub(crate) const BLOCK: usize = 64;
 
 impl<E: Element> Tensor<E> {
     /// `f` of corresponding elements of all `operands`, each broadcast to the shape of the first, in one pass: a
@@ -37,8 +36,7 @@ impl<E: Element> Tensor<E> {
             assert!(fits, "{op}: rhs does not broadcast to lhs: lhs {shape:?}, rhs {:?}", t.shape());
         }
         let layouts = operands.map(|t| t.layout.broadcast_to(&shape).expect("checked above"));
-        let first = operands[0].layout;
-        let layout = if first.is_dense() { first.dense_like() } else { Layout::contiguous(shape) };
+        let layout = operands[0].layout.dense_or_contiguous();
         let mut out = Buffer::stale(layout.len());
         let nest = Nest::new(&layout, std::array::from_fn(|k| &layouts[k]));
         let data = operands.map(|t| &t.storage[..]);
@@ -60,15 +58,38 @@ fn run<E: Element, const N: usize>(
     steps: [usize; N],
     f: &impl Fn([E; N]) -> E,
 ) {
+    for_each_block(
+        out.len(),
+        data,
+        at,
+        steps,
+        #[inline(always)]
+        |start, len, rows| {
+            for (i, out) in out[start..][..len].iter_mut().enumerate() {
+                *out = f(rows.map(|row| row[i]));
+            }
+        },
+    );
+}
+
+/// Calls `body` for each block of a run of `len` elements, with the block's start and length and a contiguous row of
+/// each operand.
+#[inline(always)]
+pub(crate) fn for_each_block<E: Element, const N: usize>(
+    len: usize,
+    data: [&[E]; N],
+    at: [usize; N],
+    steps: [usize; N],
+    mut body: impl FnMut(usize, usize, [&[E]; N]),
+) {
     let mut blocks = [[E::default(); BLOCK]; N];
     for k in 0..N {
         if steps[k] == 0 {
-            blocks[k][..out.len().min(BLOCK)].fill(data[k][at[k]]);
+            blocks[k][..len.min(BLOCK)].fill(data[k][at[k]]);
         }
     }
-    for (number, out) in out.chunks_mut(BLOCK).enumerate() {
-        let len = out.len();
-        let start = number * BLOCK;
+    for start in (0..len).step_by(BLOCK) {
+        let len = BLOCK.min(len - start);
         for k in 0..N {
             if steps[k] > 1 {
                 for (i, x) in blocks[k][..len].iter_mut().enumerate() {
@@ -79,8 +100,6 @@ fn run<E: Element, const N: usize>(
         let rows: [&[E]; N] = std::array::from_fn(|k| {
             if steps[k] == 1 { &data[k][at[k] + start..][..len] } else { &blocks[k][..len] }
         });
-        for (i, out) in out.iter_mut().enumerate() {
-            *out = f(rows.map(|row| row[i]));
-        }
+        body(start, len, rows);
     }
 }

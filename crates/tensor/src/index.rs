@@ -2,12 +2,18 @@
 //!
 //! Where several values are added at one position, they are added in the order of the index.
 
+use rayon::prelude::*;
+
 use crate::element::{Element, Number};
 use crate::join::cat;
 use crate::kernels::buffer::Buffer;
-use crate::layout::{Layout, axis};
-use crate::nest::Nest;
+use crate::kernels::tile::for_each_tile;
+use crate::layout::{Dims, Layout, axis};
+use crate::nest::{Nest, TASK};
 use crate::tensor::Tensor;
+
+/// Columns that one task of [`Tensor::index_add_`] adds up.
+const TILE: usize = 64;
 
 impl<E: Element> Tensor<E> {
     /// Along axis `dim`, the element that `index` names: `out[i, j] = self[index[i, j], j]` for `dim` 0 of a matrix.
@@ -27,8 +33,14 @@ impl<E: Element> Tensor<E> {
     /// ```
     #[track_caller]
     pub fn gather(&self, dim: isize, index: &Tensor<i64>) -> Self {
-        let (base, stride) = self.base("gather", dim, index);
-        let layout = Layout::contiguous(index.layout.shape);
+        let dim = self.check_index("gather", dim, index);
+        self.gather_along(dim, index)
+    }
+
+    /// [`gather`](Self::gather) for an index that fits, in the index's order of memory.
+    pub(crate) fn gather_along(&self, dim: usize, index: &Tensor<i64>) -> Self {
+        let (base, stride) = self.base(dim, index);
+        let layout = index.layout.dense_or_contiguous();
         let mut out = Buffer::stale(layout.len());
         let nest = Nest::new(&layout, [&base, &index.layout]);
         let (data, index) = (&self.storage[..], &index.storage[..]);
@@ -42,8 +54,15 @@ impl<E: Element> Tensor<E> {
     }
 
     /// For every element of `index`, where it would point to if it were zero, and the stride of axis `dim`.
+    fn base(&self, dim: usize, index: &Tensor<i64>) -> (Layout, usize) {
+        let mut base = Layout { shape: index.layout.shape, ..self.layout };
+        base.strides[dim] = 0;
+        (base, self.layout.strides[dim])
+    }
+
+    /// Asserts that `index` names elements along `dim`, which axis that is.
     #[track_caller]
-    fn base(&self, op: &str, dim: isize, index: &Tensor<i64>) -> (Layout, usize) {
+    fn check_index(&self, op: &str, dim: isize, index: &Tensor<i64>) -> usize {
         let dim = axis(op, dim, self.rank());
         let fits = index.rank() == self.rank()
             && (0..self.rank()).all(|i| i == dim || index.shape()[i] <= self.shape()[i]);
@@ -53,39 +72,15 @@ impl<E: Element> Tensor<E> {
             self.shape(),
             index.shape()
         );
-        let len = self.shape()[dim];
-        if let Some(bad) = index.iter().find(|&i| usize::try_from(i).map_or(true, |i| i >= len)) {
+        let len = self.shape()[dim] as u64;
+        // As an unsigned number a negative one is the largest of all.
+        let all = Dims::repeat(1, index.rank());
+        let larger = |a: i64, b: i64| if b as u64 > a as u64 { b } else { a };
+        let outside = index.numel() > 0 && index.fold_marked(&all, 0, larger, larger).item() as u64 >= len;
+        if let Some(bad) = index.iter().find(|&i| outside && i as u64 >= len) {
             panic!("{op}: index {bad} is outside of axis {dim} of shape {:?}", self.shape());
         }
-        let mut base = Layout { shape: index.layout.shape, ..self.layout };
-        base.strides[dim] = 0;
-        (base, self.layout.strides[dim])
-    }
-
-    /// A copy with `value` wherever `mask` is true, both broadcast to a common shape. `torch.masked_fill`.
-    ///
-    /// # Panics
-    /// If the shapes do not broadcast.
-    #[track_caller]
-    pub fn masked_fill(&self, mask: &Tensor<bool>, value: E) -> Self {
-        self.zip("masked_fill", mask, |x, hidden| if hidden { value } else { x })
-    }
-
-    /// Stores `value` wherever `mask`, broadcast to the shape of `self`, is true.
-    ///
-    /// # Panics
-    /// If the mask does not broadcast to the shape of `self`.
-    ///
-    /// ```
-    /// # use downhill_tensor::Tensor;
-    /// let mut x = Tensor::from([-1.0, 2.0, -3.0_f32]);
-    /// let negative = x.lt(0.0);
-    /// x.masked_fill_(&negative, 0.0);
-    /// assert_eq!(x.to_vec(), [0.0, 2.0, 0.0]);
-    /// ```
-    #[track_caller]
-    pub fn masked_fill_(&mut self, mask: &Tensor<bool>, value: E) -> &mut Self {
-        self.zip_("masked_fill_", mask, |x, hidden| if hidden { value } else { x })
+        dim
     }
 
     /// A copy with the order along each of the axes `dims` reversed. `torch.flip`.
@@ -154,17 +149,19 @@ impl<E: Number> Tensor<E> {
         for &i in index {
             assert!(i < len, "index_add_: index {i} is outside of axis {dim} of shape {:?}", self.shape());
         }
-        // The axis goes to the front, so that every index is one block; then back to its place.
+        // The axis goes to the front, so that every index is one row; then back to its place.
         *self = self.view_as(self.layout.transpose(0, dim)).contiguous();
         let source = source.view_as(source.layout.transpose(0, dim)).contiguous();
-        let block: usize = self.shape()[1..].iter().product();
-        if block > 0 {
-            let out = self.dense_mut();
-            for (row, &i) in source.dense_slice().chunks_exact(block).zip(index) {
-                for (o, &x) in out[i * block..][..block].iter_mut().zip(row) {
-                    *o = o.add(x);
+        let columns: usize = self.shape()[1..].iter().product();
+        if columns > 0 {
+            let (rows, parallel) = (source.dense_slice(), source.numel() > TASK);
+            for_each_tile(self.dense_mut(), columns, TILE, parallel, |first, tile| {
+                for (row, &i) in rows.chunks_exact(columns).zip(index) {
+                    for (o, &x) in tile.row(i).iter_mut().zip(&row[first..]) {
+                        *o = o.add(x);
+                    }
                 }
-            }
+            });
         }
         self.layout = self.layout.transpose(0, dim);
         self
@@ -178,28 +175,84 @@ impl<E: Number> Tensor<E> {
     ///
     /// # Panics
     /// If the shapes do not fit, or an index is outside of the axis.
+    ///
+    /// ```
+    /// # use downhill_tensor::Tensor;
+    /// let mut counts = Tensor::<i64>::zeros(&[1, 3]);
+    /// counts.scatter_add_(1, &Tensor::from([[2, 0, 2]]), &Tensor::ones(&[1, 3]));
+    /// assert_eq!(counts.to_vec(), [1, 0, 2]);
+    /// ```
     #[track_caller]
     pub fn scatter_add_(&mut self, dim: isize, index: &Tensor<i64>, source: &Tensor<E>) -> &mut Self {
+        self.scatter_with("scatter_add_", dim, index, source, Number::add)
+    }
+}
+
+impl<E: Element> Tensor<E> {
+    /// Stores elements where `index` says: `self[index[i, j], j] = source[i, j]` for `dim` 0 of a matrix. Of several for
+    /// one place the last in row-major order stays. `torch.scatter_`.
+    ///
+    /// # Shapes
+    /// `source` has the shape of `index`, which has as many axes as this tensor, and except for `dim` none longer.
+    ///
+    /// # Panics
+    /// If the shapes do not fit, or an index is outside of the axis.
+    ///
+    /// ```
+    /// # use downhill_tensor::Tensor;
+    /// let labels = Tensor::from([[2], [0_i64]]);
+    /// let mut one_hot = Tensor::<f32>::zeros(&[2, 3]);
+    /// one_hot.scatter_(1, &labels, &Tensor::ones(&[2, 1]));
+    /// assert_eq!(one_hot.to_vec(), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
+    /// ```
+    #[track_caller]
+    pub fn scatter_(&mut self, dim: isize, index: &Tensor<i64>, source: &Tensor<E>) -> &mut Self {
+        self.scatter_with("scatter_", dim, index, source, |_, x| x)
+    }
+
+    /// `self[index[i, j], j] = f(self[index[i, j], j], source[i, j])` for `dim` 0 of a matrix.
+    #[track_caller]
+    fn scatter_with(
+        &mut self,
+        op: &str,
+        dim: isize,
+        index: &Tensor<i64>,
+        source: &Tensor<E>,
+        f: impl Fn(E, E) -> E + Sync,
+    ) -> &mut Self {
         assert!(
             source.shape() == index.shape(),
-            "scatter_add_: shapes differ: index {:?}, source {:?}",
+            "{op}: shapes differ: index {:?}, source {:?}",
             index.shape(),
             source.shape()
         );
-        self.dense_mut();
-        let (base, stride) = self.base("scatter_add_", dim, index);
+        let dim = self.check_index(op, dim, index);
         if index.numel() == 0 {
             return self;
         }
-        let base = Layout { offset: 0, ..base };
+        self.dense_mut();
+        let (base, stride) = self.base(dim, index);
+        let from = [Layout { offset: 0, ..base }, index.layout, source.layout];
         let order = Layout::contiguous(index.layout.shape);
-        let nest = Nest::new(&order, [&base, &index.layout, &source.layout]);
-        let (out, count) = (self.dense_mut(), index.numel());
-        let mut next = nest.positions_from(0);
-        for _ in 0..count {
-            let [to, at, from] = next();
-            let o = &mut out[to + index.storage[at] as usize * stride];
-            *o = o.add(source.storage[from]);
+        // What `rows` indices of axis 0, from `first` on, store; `out` starts where the first of them does.
+        let part = |out: &mut [E], first: usize, rows: usize| {
+            let [base, at, from] = from.map(|layout| layout.narrow(0, first, rows));
+            let nest = Nest::new(&order.narrow(0, first, rows), [&Layout { offset: 0, ..base }, &at, &from]);
+            let mut next = nest.positions_from(0);
+            for _ in 0..nest.runs() * nest.run {
+                let [to, at, from] = next();
+                let o = &mut out[to + index.storage[at] as usize * stride];
+                *o = f(*o, source.storage[from]);
+            }
+        };
+        let rows = index.shape()[0];
+        // Along another axis than the first, each index of that is written apart.
+        if dim == 0 || !self.is_contiguous() || index.numel() <= TASK {
+            part(self.dense_mut(), 0, rows);
+        } else {
+            let (block, per_task) = (self.numel() / self.shape()[0], (TASK * rows / index.numel()).max(1));
+            let tasks = self.dense_mut().par_chunks_mut(block * per_task).take(rows.div_ceil(per_task));
+            tasks.enumerate().for_each(|(i, out)| part(out, i * per_task, per_task.min(rows - i * per_task)));
         }
         self
     }

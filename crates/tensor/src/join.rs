@@ -1,9 +1,11 @@
-//! Several tensors into one.
+//! Several tensors into one, and one several times.
+
+use rayon::prelude::*;
 
 use crate::element::Element;
 use crate::kernels::buffer::Buffer;
 use crate::layout::{Dims, Layout, axis};
-use crate::nest::Nest;
+use crate::nest::{Nest, TASK};
 use crate::tensor::Tensor;
 
 /// The tensors one behind the other along axis `dim`, which exists in each. `torch.cat`.
@@ -69,7 +71,7 @@ pub fn stack<E: Element>(tensors: &[Tensor<E>], dim: isize) -> Tensor<E> {
             t.shape()
         );
     }
-    let shape = first.layout.shape.insert(dim, tensors.len());
+    let shape = first.layout.shape.insert_for("stack", dim, tensors.len());
     shape.count("stack", size_of::<E>());
     let rows: Vec<_> = tensors.iter().map(|t| t.unsqueeze(dim as isize)).collect();
     join(&rows, dim, shape)
@@ -87,8 +89,17 @@ fn join<E: Element>(tensors: &[Tensor<E>], dim: usize, shape: Dims) -> Tensor<E>
         let t = t.contiguous();
         let width = t.shape()[dim] * inner;
         if width > 0 {
-            for (out, piece) in out.chunks_exact_mut(row).zip(t.dense_slice().chunks_exact(width)) {
-                out[filled..filled + width].copy_from_slice(piece);
+            let several = |(out, pieces): (&mut [E], &[E])| {
+                for (out, piece) in out.chunks_exact_mut(row).zip(pieces.chunks_exact(width)) {
+                    out[filled..filled + width].copy_from_slice(piece);
+                }
+            };
+            let per_task = (TASK / width).max(1);
+            if t.numel() <= per_task * width {
+                several((&mut out, t.dense_slice()));
+            } else {
+                let pieces = t.dense_slice().par_chunks(per_task * width);
+                out.par_chunks_mut(per_task * row).zip(pieces).for_each(several);
             }
         }
         filled += width;
@@ -97,6 +108,39 @@ fn join<E: Element>(tensors: &[Tensor<E>], dim: usize, shape: Dims) -> Tensor<E>
 }
 
 impl<E: Element> Tensor<E> {
+    /// `times[i]` copies of this tensor along axis `i`; further numbers in front make new axes. `torch.Tensor.repeat`.
+    ///
+    /// # Panics
+    /// If there are fewer numbers than axes, or memory cannot hold the result.
+    ///
+    /// ```
+    /// # use downhill_tensor::Tensor;
+    /// let x = Tensor::from([1, 2_i64]);
+    /// assert_eq!(x.repeat(&[2]).to_vec(), [1, 2, 1, 2]);
+    /// assert_eq!(x.repeat(&[3, 1]).shape(), [3, 2]);
+    /// ```
+    #[track_caller]
+    pub fn repeat(&self, times: &[usize]) -> Self {
+        let fits = times.len() >= self.rank();
+        assert!(fits, "repeat: fewer numbers than axes: shape {:?}, times {times:?}", self.shape());
+        let mut shape = Dims::named("repeat", times);
+        let mut out = self.clone();
+        while out.rank() < times.len() {
+            out = out.unsqueeze(0);
+        }
+        for (d, &own) in shape.iter_mut().zip(out.shape()) {
+            let Some(longer) = d.checked_mul(own) else {
+                panic!("repeat: shape {:?} times {times:?} exceeds the address space", self.shape());
+            };
+            *d = longer;
+        }
+        shape.count("repeat", size_of::<E>());
+        for (dim, &n) in times.iter().enumerate() {
+            out = if n == 0 { out.narrow(dim as isize, 0, 0) } else { cat(&vec![out; n], dim as isize) };
+        }
+        out
+    }
+
     /// The indices `index` of axis `dim`, in that order, as a copy. `torch.index_select`; for axis 0 the gather that
     /// makes a batch.
     ///
@@ -129,7 +173,7 @@ impl<E: Element> Tensor<E> {
             let row_out = Layout::contiguous(row.shape);
             let nest = Nest::new(&row_out, [&row]);
             let (data, stride) = (&self.storage[..], source.layout.strides[0]);
-            for (out, &i) in out.chunks_exact_mut(block).zip(index) {
+            let copy = |out: &mut [E], i: usize| {
                 nest.for_each(
                     out,
                     #[inline(always)]
@@ -142,6 +186,15 @@ impl<E: Element> Tensor<E> {
                         }
                     },
                 );
+            };
+            let several = |(out, index): (&mut [E], &[usize])| {
+                out.chunks_exact_mut(block).zip(index).for_each(|(out, &i)| copy(out, i));
+            };
+            let per_task = (TASK / block).max(1);
+            if index.len() <= per_task {
+                several((&mut out, index));
+            } else {
+                out.par_chunks_mut(per_task * block).zip(index.par_chunks(per_task)).for_each(several);
             }
         }
         let out = Tensor::from_buffer(out, layout);

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use crate::element::Element;
 use crate::kernels::buffer::Buffer;
 use crate::kernels::isa::simd;
+use crate::kernels::tile::{Tile, for_each_tile};
 use crate::layout::{Dims, Layout};
 use crate::nest::TASK;
 use crate::tensor::Tensor;
@@ -148,15 +149,13 @@ impl<E: Element> Tensor<E> {
             if x.len() <= PIECE {
                 return fold(x, start, push, merge);
             }
-            let pieces: Vec<A> = x
-                .par_chunks(PIECE)
-                .map(|x| {
-                    simd(
-                        #[inline(always)]
-                        || fold(x, start, push, merge),
-                    )
-                })
-                .collect();
+            let mut pieces = Buffer::stale(x.len().div_ceil(PIECE));
+            pieces.par_iter_mut().zip(x.par_chunks(PIECE)).for_each(|(piece, x)| {
+                *piece = simd(
+                    #[inline(always)]
+                    || fold(x, start, push, merge),
+                );
+            });
             pieces[1..].iter().fold(pieces[0], |a, &b| merge(a, b))
         };
         self.reduce_lanes(dim, row, |out, block, inner| {
@@ -191,13 +190,14 @@ impl<E: Element> Tensor<E> {
         merged.fold_lanes(dim, |_| empty, push, merge)
     }
 
-    /// A result of the same shape, block by block: `row(out, x)` for contiguous lanes, `rows(out, x, inner)` for a
-    /// whole block of them side by side.
+    /// A result of the same shape, block by block: `row(out, x)` for a contiguous lane, `columns(out, x, inner)` for
+    /// several neighbouring lanes, the first of which starts at `x[0]`, with `inner` elements from one row to the next.
+    /// There are at most [`TILE`] of them.
     pub(crate) fn map_lanes<A: Element>(
         &self,
         dim: usize,
         row: impl Fn(&mut [A], &[E]) + Sync,
-        rows: impl Fn(&mut [A], &[E], usize) + Sync,
+        columns: impl Fn(&mut Tile<'_, A>, &[E], usize) + Sync,
     ) -> Tensor<A> {
         let (dense, Lanes { len, inner, .. }) = self.lanes(dim);
         let layout = dense.layout.dense_like();
@@ -208,14 +208,21 @@ impl<E: Element> Tensor<E> {
         let x = dense.dense_slice();
         let block = len * inner;
         let several = |(out, x): (&mut [A], &[E])| {
-            simd(
-                #[inline(always)]
-                || {
-                    for (out, x) in out.chunks_exact_mut(block).zip(x.chunks_exact(block)) {
-                        if inner == 1 { row(out, x) } else { rows(out, x, inner) }
-                    }
-                },
-            );
+            for (out, x) in out.chunks_exact_mut(block).zip(x.chunks_exact(block)) {
+                if inner == 1 {
+                    simd(
+                        #[inline(always)]
+                        || row(out, x),
+                    );
+                    continue;
+                }
+                for_each_tile(out, inner, TILE, block > TASK, |first, tile| {
+                    simd(
+                        #[inline(always)]
+                        || columns(tile, &x[first..], inner),
+                    );
+                });
+            }
         };
         if x.len() <= TASK {
             several((&mut out, x));

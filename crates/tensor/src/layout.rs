@@ -23,27 +23,37 @@ impl Dims {
     /// If there are more than [`MAX_RANK`].
     #[track_caller]
     pub fn new(dims: &[usize]) -> Self {
+        Dims::named("Dims::new", dims)
+    }
+
+    /// [`new`](Self::new) for the operation `op`.
+    #[track_caller]
+    pub(crate) fn named(op: &str, dims: &[usize]) -> Self {
         let rank = dims.len();
-        assert!(rank <= MAX_RANK, "shape: at most {MAX_RANK} axes, got {dims:?}");
+        assert!(rank <= MAX_RANK, "{op}: at most {MAX_RANK} axes, got {dims:?}");
         let mut all = [0; MAX_RANK];
         all[..rank].copy_from_slice(dims);
         Dims { rank, dims: all }
     }
 
     /// `rank` times the same number.
-    #[track_caller]
     pub(crate) fn repeat(value: usize, rank: usize) -> Self {
         Dims::new(&[value; MAX_RANK + 1][..rank.min(MAX_RANK + 1)])
     }
 
-    /// With `value` inserted before axis `at`.
+    /// With `value` inserted before axis `at`, for the operation `op`.
     #[track_caller]
-    pub(crate) fn insert(&self, at: usize, value: usize) -> Self {
+    pub(crate) fn insert_for(&self, op: &str, at: usize, value: usize) -> Self {
         let mut out = [0; MAX_RANK + 1];
         out[..at].copy_from_slice(&self[..at]);
         out[at] = value;
         out[at + 1..=self.rank].copy_from_slice(&self[at..]);
-        Dims::new(&out[..=self.rank])
+        Dims::named(op, &out[..=self.rank])
+    }
+
+    /// [`insert_for`](Self::insert_for) where there is room.
+    pub(crate) fn insert(&self, at: usize, value: usize) -> Self {
+        self.insert_for("insert", at, value)
     }
 
     /// Without axis `at`.
@@ -53,6 +63,27 @@ impl Dims {
         out.rank -= 1;
         out.dims[out.rank] = 0;
         out
+    }
+
+    /// Index number `number` of this shape in row-major order.
+    pub(crate) fn index_of(&self, mut number: usize) -> Dims {
+        let mut index = *self;
+        for (i, &d) in index.iter_mut().zip(self.iter()).rev() {
+            *i = number % d;
+            number /= d;
+        }
+        index
+    }
+
+    /// The next index of `shape` in row-major order; behind the last one comes the first.
+    pub(crate) fn count_up(&mut self, shape: &Dims) {
+        for i in (0..self.rank).rev() {
+            self.dims[i] += 1;
+            if self.dims[i] < shape[i] {
+                return;
+            }
+            self.dims[i] = 0;
+        }
     }
 
     /// The product of all numbers: how many elements of `size` bytes a tensor of this shape has.
@@ -167,6 +198,11 @@ impl Layout {
         self.len() == 0 || self.is_dense_in(self.memory_order().iter().copied())
     }
 
+    /// Whether elements lie in the same places, but for the offset, as those of `other`, which has the same shape.
+    pub(crate) fn lies_like(&self, other: &Layout) -> bool {
+        (0..self.rank()).all(|i| self.shape[i] == 1 || self.strides[i] == other.strides[i])
+    }
+
     /// A fresh dense layout of the same shape that keeps this layout's order of axes in memory.
     pub(crate) fn dense_like(&self) -> Self {
         let mut strides = self.shape;
@@ -176,6 +212,11 @@ impl Layout {
             stride *= self.shape[i].max(1);
         }
         Layout { shape: self.shape, strides, offset: 0 }
+    }
+
+    /// [`dense_like`](Self::dense_like) if this layout is dense, row-major if it has gaps.
+    pub(crate) fn dense_or_contiguous(&self) -> Self {
+        if self.is_dense() { self.dense_like() } else { Layout::contiguous(self.shape) }
     }
 
     /// One past the last position that the layout touches, relative to its offset.
@@ -275,7 +316,6 @@ impl Layout {
         }
     }
 
-    #[track_caller]
     pub(crate) fn unsqueeze(&self, dim: usize) -> Self {
         // The stride of an axis of one element is never used; this one keeps the layout's memory order.
         let stride = if dim < self.rank() { self.strides[dim] * self.shape[dim].max(1) } else { 1 };
@@ -284,6 +324,16 @@ impl Layout {
             strides: self.strides.insert(dim, stride),
             offset: self.offset,
         }
+    }
+
+    /// The diagonal of a matrix, `offset` columns to the right of its corner.
+    pub(crate) fn diagonal(&self, offset: isize) -> Self {
+        let (down, right) = (offset.min(0).unsigned_abs(), offset.max(0).unsigned_abs());
+        let len = self.shape[0].saturating_sub(down).min(self.shape[1].saturating_sub(right));
+        // An empty view must not point past the end of its storage.
+        let start = if len == 0 { 0 } else { down * self.strides[0] + right * self.strides[1] };
+        let stride = if len <= 1 { 1 } else { self.strides[0] + self.strides[1] };
+        Layout { shape: Dims::new(&[len]), strides: Dims::new(&[stride]), offset: self.offset + start }
     }
 
     pub(crate) fn squeeze(&self, dim: usize) -> Self {

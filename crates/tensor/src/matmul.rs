@@ -1,6 +1,6 @@
 //! The matrix product over tensors of any rank.
 
-use crate::element::Float;
+use crate::element::{Float, Number};
 use crate::kernels::buffer::Buffer;
 use crate::kernels::gemm::{Epilogue, Mat};
 use crate::layout::{Dims, Layout, broadcast_shape};
@@ -66,6 +66,43 @@ impl<E: Float> Tensor<E> {
         Tensor::from_buffer(out, layout)
     }
 
+    /// The scalar product of two vectors: `Σ self · rhs`. `torch.dot`.
+    ///
+    /// # Panics
+    /// If they are not vectors of one length.
+    ///
+    /// ```
+    /// # use downhill_tensor::Tensor;
+    /// assert_eq!(Tensor::from([1.0, 2.0_f32]).dot(&Tensor::from([3.0, 4.0])).item(), 11.0);
+    /// ```
+    #[track_caller]
+    pub fn dot(&self, rhs: &Tensor<E>) -> Tensor<E> {
+        let fits = self.rank() == 1 && self.shape() == rhs.shape();
+        assert!(
+            fits,
+            "dot: expected two vectors of one length: lhs {:?}, rhs {:?}",
+            self.shape(),
+            rhs.shape()
+        );
+        self.matmul(rhs)
+    }
+
+    /// All products of an element of one vector with one of another: `out[i, j] = self[i] · rhs[j]`. `torch.outer`.
+    ///
+    /// # Panics
+    /// If they are not vectors, or memory cannot hold the result.
+    ///
+    /// ```
+    /// # use downhill_tensor::Tensor;
+    /// assert_eq!(Tensor::from([1.0, 2.0_f32]).outer(&Tensor::from([3.0, 4.0])).to_vec(), [3.0, 4.0, 6.0, 8.0]);
+    /// ```
+    #[track_caller]
+    pub fn outer(&self, rhs: &Tensor<E>) -> Tensor<E> {
+        let fits = self.rank() == 1 && rhs.rank() == 1;
+        assert!(fits, "outer: expected two vectors: lhs {:?}, rhs {:?}", self.shape(), rhs.shape());
+        self.unsqueeze(1).zip("outer", &rhs.unsqueeze(0), Number::mul)
+    }
+
     /// `self · weightᵀ + bias`, a linear layer in one pass. `torch.nn.functional.linear`.
     ///
     /// # Shapes
@@ -83,7 +120,7 @@ impl<E: Float> Tensor<E> {
     /// ```
     #[track_caller]
     pub fn linear(&self, weight: &Tensor<E>, bias: Option<&Tensor<E>>) -> Tensor<E> {
-        self.linear_with(weight, bias, false)
+        self.linear_with("linear", weight, bias, false)
     }
 
     /// `max(self · weightᵀ + bias, 0)`: [`linear`](Self::linear) and ReLU in one pass.
@@ -92,32 +129,23 @@ impl<E: Float> Tensor<E> {
     /// If the shapes do not fit.
     #[track_caller]
     pub fn linear_relu(&self, weight: &Tensor<E>, bias: Option<&Tensor<E>>) -> Tensor<E> {
-        self.linear_with(weight, bias, true)
+        self.linear_with("linear_relu", weight, bias, true)
     }
 
     #[track_caller]
-    fn linear_with(&self, weight: &Tensor<E>, bias: Option<&Tensor<E>>, relu: bool) -> Tensor<E> {
+    fn linear_with(&self, op: &str, weight: &Tensor<E>, bias: Option<&Tensor<E>>, relu: bool) -> Tensor<E> {
         let fits = weight.rank() == 2 && self.shape().last() == Some(&weight.shape()[1]);
-        assert!(
-            fits,
-            "linear: inner dimensions differ: input {:?}, weight {:?}",
-            self.shape(),
-            weight.shape()
-        );
+        assert!(fits, "{op}: inner dimensions differ: input {:?}, weight {:?}", self.shape(), weight.shape());
         let (n, k) = (weight.shape()[0], weight.shape()[1]);
-        let bias = bias.map(|bias| {
-            assert!(
-                *bias.shape() == [n],
-                "linear: shapes differ: weight {:?}, bias {:?}",
-                weight.shape(),
-                bias.shape()
-            );
-            bias.contiguous()
-        });
+        if let Some(bias) = bias {
+            let fits = *bias.shape() == [n];
+            assert!(fits, "{op}: shapes differ: weight {:?}, bias {:?}", weight.shape(), bias.shape());
+        }
+        let bias = bias.map(Tensor::contiguous);
         let mut shape = self.layout.shape;
         let rows: usize = shape[..shape.len() - 1].iter().product();
         *shape.last_mut().expect("checked above") = n;
-        shape.count("linear", size_of::<E>());
+        shape.count(op, size_of::<E>());
         let input = match self.layout.reshape(&Dims::new(&[rows, k])) {
             Some(layout) => self.view_as(layout),
             None => self.reshape(&[rows as isize, k as isize]),

@@ -68,11 +68,9 @@ impl<const N: usize> Nest<N> {
     }
 
     /// Where each operand's run `number` starts.
-    fn start(&self, mut number: usize) -> [usize; N] {
+    fn start(&self, number: usize) -> [usize; N] {
         let mut at = self.starts;
-        for i in (0..self.outer.len()).rev() {
-            let index = number % self.outer[i];
-            number /= self.outer[i];
+        for (i, index) in self.outer.index_of(number).iter().enumerate() {
             for (at, s) in at.iter_mut().zip(&self.strides) {
                 *at += index * s[i];
             }
@@ -82,12 +80,7 @@ impl<const N: usize> Nest<N> {
 
     /// The starts of all runs from `number` on, without a division for each.
     pub(crate) fn starts_from(&self, number: usize) -> impl FnMut() -> [usize; N] + '_ {
-        let mut index = Dims::repeat(0, self.outer.len());
-        let mut rest = number;
-        for i in (0..index.len()).rev() {
-            index[i] = rest % self.outer[i];
-            rest /= self.outer[i];
-        }
+        let mut index = self.outer.index_of(number);
         let mut at = self.start(number);
         move || {
             let now = at;
@@ -125,6 +118,29 @@ impl<const N: usize> Nest<N> {
                 *at += step;
             }
             now
+        }
+    }
+
+    /// Calls `body` for the runs, or parts of runs, that make up `len` elements of output from `start` on: with the
+    /// position after `start`, the length, and the operands' starts.
+    #[inline(always)]
+    pub(crate) fn for_each_run(
+        &self,
+        start: usize,
+        len: usize,
+        mut body: impl FnMut(usize, usize, [usize; N]),
+    ) {
+        if len == 0 {
+            return;
+        }
+        let mut next = self.starts_from(start / self.run);
+        let mut skipped = start % self.run;
+        let mut done = 0;
+        while done < len {
+            let part = (self.run - skipped).min(len - done);
+            body(done, part, self.along(next(), skipped));
+            done += part;
+            skipped = 0;
         }
     }
 

@@ -1,8 +1,11 @@
 //! A tensor inside a larger one.
 
+use rayon::prelude::*;
+
 use crate::element::Element;
-use crate::layout::{Layout, MAX_RANK};
-use crate::nest::Nest;
+use crate::kernels::buffer::Buffer;
+use crate::layout::{Dims, Layout, MAX_RANK};
+use crate::nest::TASK;
 use crate::tensor::Tensor;
 
 impl<E: Element> Tensor<E> {
@@ -10,7 +13,8 @@ impl<E: Element> Tensor<E> {
     /// `torch.nn.functional.pad(x, padding, value=value)`.
     ///
     /// # Panics
-    /// If `padding` is not a pair of numbers an axis, or names more axes than there are.
+    /// If `padding` is not a pair of numbers an axis, names more axes than there are, or asks for more elements than memory
+    /// can hold.
     ///
     /// ```
     /// # use downhill_tensor::Tensor;
@@ -31,31 +35,39 @@ impl<E: Element> Tensor<E> {
             let Some(longer) = longer else { panic!("pad: padding {padding:?} is too large") };
             shape[at] = longer;
         }
-        let mut out = Tensor::full(&shape, value);
-        out.write_region(self, |layout| {
-            (0..self.rank()).fold(layout, |layout, i| layout.narrow(i, starts[i], self.shape()[i]))
-        });
-        out
-    }
-
-    /// Copies `source` into the part of this tensor that `region` makes of its layout.
-    pub(crate) fn write_region(&mut self, source: &Tensor<E>, region: impl FnOnce(Layout) -> Layout) {
-        self.dense_mut();
-        let region = region(Layout { offset: 0, ..self.layout });
-        debug_assert!(region.shape == source.layout.shape);
-        if region.len() == 0 {
-            return;
+        shape.count("pad", size_of::<E>());
+        let layout = Layout::contiguous(shape);
+        let mut out = Buffer::stale(layout.len());
+        let Some(last) = self.rank().checked_sub(1) else { return self.clone() };
+        if out.is_empty() {
+            return Tensor::from_buffer(out, layout);
         }
-        let nest = Nest::new(&Layout::contiguous(region.shape), [&region, &source.layout]);
-        let (out, data, [to_step, from_step]) = (self.dense_mut(), &source.storage[..], nest.steps);
-        let mut next = nest.starts_from(0);
-        for _ in 0..nest.runs() {
-            let [to, from] = next();
-            if nest.steps == [1, 1] {
-                out[to..to + nest.run].copy_from_slice(&data[from..from + nest.run]);
-            } else {
-                (0..nest.run).for_each(|i| out[to + i * to_step] = data[from + i * from_step]);
+        let own = self.layout;
+        let (width, before) = (shape[last], starts[last]);
+        // What a row shows of this tensor's rows, if it shows any.
+        let source = |index: &Dims| {
+            let mut at = own.offset;
+            for i in 0..last {
+                let inside = index[i].checked_sub(starts[i]).filter(|&i_own| i_own < own.shape[i])?;
+                at += inside * own.strides[i];
             }
-        }
+            (own.shape[last] > 0).then_some(at)
+        };
+        let rows = (TASK / width).max(1);
+        out.par_chunks_mut(rows * width).enumerate().for_each(|(task, out)| {
+            let outer = shape.remove(last);
+            let mut index = outer.index_of(task * rows);
+            for row in out.chunks_exact_mut(width) {
+                row.fill(value);
+                if let Some(at) = source(&index) {
+                    let row = &mut row[before..][..own.shape[last]];
+                    for (i, o) in row.iter_mut().enumerate() {
+                        *o = self.storage[at + i * own.strides[last]];
+                    }
+                }
+                index.count_up(&outer);
+            }
+        });
+        Tensor::from_buffer(out, layout)
     }
 }

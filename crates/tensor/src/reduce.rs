@@ -40,7 +40,7 @@ impl<E: Element> Tensor<E> {
     /// If an axis does not exist or is named twice.
     #[track_caller]
     pub fn sum_keepdim(&self, axes: impl Into<Axes>) -> Tensor<E::Sum> {
-        self.sum_masked(&axes.into().mask("sum", self.rank()), true)
+        self.sum_masked(&axes.into().mask("sum_keepdim", self.rank()), true)
     }
 
     /// The sum of the elements that were repeated when a tensor of `shape` was broadcast to this one: the
@@ -56,7 +56,7 @@ impl<E: Element> Tensor<E> {
     /// ```
     #[track_caller]
     pub fn sum_to(&self, shape: &[usize]) -> Tensor<E::Sum> {
-        let to = Layout::contiguous(Dims::new(shape));
+        let to = Layout::contiguous(Dims::named("sum_to", shape));
         assert!(
             to.broadcast_to(&self.layout.shape).is_some(),
             "sum_to: shape {shape:?} does not broadcast to {:?}",
@@ -73,7 +73,7 @@ impl<E: Element> Tensor<E> {
     }
 
     /// The sum over the axes that `mask` marks.
-    fn sum_masked(&self, mask: &Dims, keepdim: bool) -> Tensor<E::Sum> {
+    pub(crate) fn sum_masked(&self, mask: &Dims, keepdim: bool) -> Tensor<E::Sum> {
         let (kept, reduced) = self.layout.split(mask);
         let layout = kept.dense_like();
         let mut out = Buffer::stale(layout.len());
@@ -144,9 +144,14 @@ impl<E: Element> Tensor<E> {
             );
         } else {
             let rows = self.view_as(kept.in_order_of(layout).join(reduced)).contiguous();
-            for (o, row) in out.iter_mut().zip(rows.dense_slice().chunks_exact(count)) {
-                *o = sum_long(row);
-            }
+            let per_task = (TASK / count).max(1);
+            out.par_chunks_mut(per_task).zip(rows.dense_slice().par_chunks(per_task * count)).for_each(
+                |(out, rows)| {
+                    for (o, row) in out.iter_mut().zip(rows.chunks_exact(count)) {
+                        *o = sum_long(row);
+                    }
+                },
+            );
         }
     }
 }
@@ -173,10 +178,10 @@ impl<E: Float> Tensor<E> {
     /// If an axis does not exist or is named twice.
     #[track_caller]
     pub fn mean_keepdim(&self, axes: impl Into<Axes>) -> Tensor<E> {
-        self.mean_masked(&axes.into().mask("mean", self.rank()), true)
+        self.mean_masked(&axes.into().mask("mean_keepdim", self.rank()), true)
     }
 
-    fn mean_masked(&self, mask: &Dims, keepdim: bool) -> Tensor<E> {
+    pub(crate) fn mean_masked(&self, mask: &Dims, keepdim: bool) -> Tensor<E> {
         let count: usize = (0..self.rank()).filter(|&i| mask[i] == 1).map(|i| self.shape()[i]).product();
         self.sum_masked(mask, keepdim) / E::from_f64(count as f64)
     }
@@ -191,15 +196,13 @@ fn sum_long<E: Element>(row: &[E]) -> E::Sum {
             || sum(row, E::to_sum),
         );
     }
-    let pieces: Vec<E::Sum> = row
-        .par_chunks(PIECE)
-        .map(|piece| {
-            simd(
-                #[inline(always)]
-                || sum(piece, E::to_sum),
-            )
-        })
-        .collect();
+    let mut pieces = Buffer::stale(row.len().div_ceil(PIECE));
+    pieces.par_iter_mut().zip(row.par_chunks(PIECE)).for_each(|(piece, row)| {
+        *piece = simd(
+            #[inline(always)]
+            || sum(row, E::to_sum),
+        );
+    });
     simd(
         #[inline(always)]
         || sum(&pieces, |x| x),

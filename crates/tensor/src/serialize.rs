@@ -4,7 +4,7 @@ use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::element::Element;
-use crate::layout::{Dims, MAX_RANK};
+use crate::layout::MAX_RANK;
 use crate::tensor::Tensor;
 
 #[derive(Serialize, Deserialize)]
@@ -26,10 +26,7 @@ impl<'de, E: Element + DeserializeOwned> Deserialize<'de> for Tensor<E> {
         if shape.len() > MAX_RANK {
             return Err(D::Error::custom(format!("shape {shape:?} has more than {MAX_RANK} axes")));
         }
-        // A product that wraps around could by chance equal the number of elements.
-        if Dims::new(&shape).checked_count(size_of::<E>()) != Some(data.len()) {
-            return Err(D::Error::custom(format!("{} elements for shape {shape:?}", data.len())));
-        }
-        Ok(Tensor::from_vec(data, &shape))
+        let found = format!("{} elements for shape {shape:?}", data.len());
+        Tensor::try_from_vec(data, &shape).ok_or_else(|| D::Error::custom(found))
     }
 }

@@ -4,6 +4,7 @@ use crate::axes::Axes;
 use crate::element::Float;
 use crate::extrema::larger;
 use crate::kernels::sum::sum;
+use crate::kernels::tile::Tile;
 use crate::lanes::{TILE, fold};
 use crate::layout::{Dims, axis};
 use crate::tensor::Tensor;
@@ -33,9 +34,9 @@ impl<E: Float> Tensor<E> {
                 }
             },
             |out, x, inner| {
-                let (_, total) = exponential_rows(out, x, inner);
-                for row in out.chunks_exact_mut(inner) {
-                    for (o, &total) in row.iter_mut().zip(&total) {
+                let (_, total) = exponential_columns(out, x, inner);
+                for k in 0..x.len().div_ceil(inner) {
+                    for (o, &total) in out.row(k).iter_mut().zip(&total) {
                         *o = *o / total;
                     }
                 }
@@ -67,10 +68,10 @@ impl<E: Float> Tensor<E> {
                 }
             },
             |out, x, inner| {
-                let (max, mut ln) = exponential_rows(out, x, inner);
+                let (max, mut ln) = exponential_columns(out, x, inner);
                 ln.iter_mut().for_each(|total| *total = total.ln());
-                for (out, x) in out.chunks_exact_mut(inner).zip(x.chunks_exact(inner)) {
-                    for (((o, &x), &max), &ln) in out.iter_mut().zip(x).zip(&max).zip(&ln) {
+                for (k, x) in x.chunks(inner).enumerate() {
+                    for (((o, &x), &max), &ln) in out.row(k).iter_mut().zip(x).zip(&max).zip(&ln) {
                         *o = (x - max) - ln;
                     }
                 }
@@ -172,11 +173,12 @@ fn exponentials<E: Float>(out: &mut [E], x: &[E]) -> (E, E) {
 
 /// [`exponentials`] for columns side by side.
 #[inline(always)]
-fn exponential_rows<E: Float>(out: &mut [E], x: &[E], inner: usize) -> (Vec<E>, Vec<E>) {
-    let (mut max, mut total) = (vec![E::default(); inner], vec![E::default(); inner]);
-    maximum_rows(&mut max, x, inner);
-    for (out, x) in out.chunks_exact_mut(inner).zip(x.chunks_exact(inner)) {
-        for (((o, &x), &max), total) in out.iter_mut().zip(x).zip(&max).zip(&mut total) {
+fn exponential_columns<E: Float>(out: &mut Tile<'_, E>, x: &[E], inner: usize) -> ([E; TILE], [E; TILE]) {
+    let (mut max, mut total) = ([E::default(); TILE], [E::default(); TILE]);
+    let width = out.width();
+    maximum_rows(&mut max[..width], x, inner);
+    for (k, x) in x.chunks(inner).enumerate() {
+        for (((o, &x), &max), total) in out.row(k).iter_mut().zip(x).zip(&max).zip(&mut total) {
             *o = (x - max).exp();
             *total = *total + *o;
         }

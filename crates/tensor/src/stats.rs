@@ -2,6 +2,7 @@
 
 use crate::axes::Axes;
 use crate::element::{Element, Float, Number};
+use crate::extrema::{larger, smaller};
 use crate::layout::Dims;
 use crate::tensor::Tensor;
 
@@ -111,9 +112,7 @@ impl<E: Float> Tensor<E> {
     /// ```
     #[track_caller]
     pub fn var(&self, axes: impl Into<Axes>, correction: usize) -> Tensor<E> {
-        let axes = axes.into();
-        let (squares, divisor) = self.squared_deviations(&axes, correction);
-        squares.sum(&axes) / divisor
+        self.var_masked(&axes.into().mask("var", self.rank()), correction, false)
     }
 
     /// [`var`](Self::var), with the reduced axes left in place, of length one.
@@ -122,19 +121,14 @@ impl<E: Float> Tensor<E> {
     /// If an axis does not exist or is named twice.
     #[track_caller]
     pub fn var_keepdim(&self, axes: impl Into<Axes>, correction: usize) -> Tensor<E> {
-        let axes = axes.into();
-        let (squares, divisor) = self.squared_deviations(&axes, correction);
-        squares.sum_keepdim(&axes) / divisor
+        self.var_masked(&axes.into().mask("var_keepdim", self.rank()), correction, true)
     }
 
-    #[track_caller]
-    fn squared_deviations(&self, axes: &Axes, correction: usize) -> (Tensor<E>, E) {
-        let mask = axes.mask("var", self.rank());
-        let mean = self.mean_keepdim(axes);
-        let count: usize =
-            self.shape().iter().zip(mask.iter()).filter(|(_, m)| **m == 1).map(|(d, _)| *d).product();
+    fn var_masked(&self, mask: &Dims, correction: usize, keepdim: bool) -> Tensor<E> {
+        let mean = self.mean_masked(mask, true);
+        let count: usize = (0..self.rank()).filter(|&i| mask[i] == 1).map(|i| self.shape()[i]).product();
         let squares = self.zip("var", &mean, |x, mean| (x - mean) * (x - mean));
-        (squares, E::from_f64(count.saturating_sub(correction) as f64))
+        squares.sum_masked(mask, keepdim) / E::from_f64(count.saturating_sub(correction) as f64)
     }
 
     /// The standard deviation over `axes`, which are gone from the result: the square root of [`var`](Self::var).
@@ -144,7 +138,7 @@ impl<E: Float> Tensor<E> {
     /// If an axis does not exist or is named twice.
     #[track_caller]
     pub fn std(&self, axes: impl Into<Axes>, correction: usize) -> Tensor<E> {
-        self.var(axes, correction).into_map(E::sqrt)
+        self.var_masked(&axes.into().mask("std", self.rank()), correction, false).into_map(E::sqrt)
     }
 
     /// [`std`](Self::std), with the reduced axes left in place, of length one.
@@ -153,7 +147,7 @@ impl<E: Float> Tensor<E> {
     /// If an axis does not exist or is named twice.
     #[track_caller]
     pub fn std_keepdim(&self, axes: impl Into<Axes>, correction: usize) -> Tensor<E> {
-        self.var_keepdim(axes, correction).into_map(E::sqrt)
+        self.var_masked(&axes.into().mask("std_keepdim", self.rank()), correction, true).into_map(E::sqrt)
     }
 
     /// The Euclidean norm over `axes`, which are gone from the result: `√(Σ x²)`. `torch.linalg.vector_norm`.
@@ -170,7 +164,7 @@ impl<E: Float> Tensor<E> {
     /// ```
     #[track_caller]
     pub fn norm(&self, axes: impl Into<Axes>) -> Tensor<E> {
-        self.norm_p(E::from_f64(2.0), axes)
+        self.norm_masked("norm", E::from_f64(2.0), &axes.into(), false)
     }
 
     /// [`norm`](Self::norm), with the reduced axes left in place, of length one.
@@ -179,7 +173,7 @@ impl<E: Float> Tensor<E> {
     /// If an axis does not exist or is named twice.
     #[track_caller]
     pub fn norm_keepdim(&self, axes: impl Into<Axes>) -> Tensor<E> {
-        self.norm_p_keepdim(E::from_f64(2.0), axes)
+        self.norm_masked("norm_keepdim", E::from_f64(2.0), &axes.into(), true)
     }
 
     /// The `p`-norm over `axes`, which are gone from the result: `(Σ |x|ᵖ)^(1/p)`. For `p` of infinity that is the
@@ -189,10 +183,7 @@ impl<E: Float> Tensor<E> {
     /// If an axis does not exist or is named twice, or if `p` is infinite and there are no elements.
     #[track_caller]
     pub fn norm_p(&self, p: E, axes: impl Into<Axes>) -> Tensor<E> {
-        let axes = axes.into();
-        let norm = self.norm_p_keepdim(p, &axes);
-        let layout = norm.layout.split(&axes.mask("norm", self.rank())).0;
-        norm.view_as(layout)
+        self.norm_masked("norm_p", p, &axes.into(), false)
     }
 
     /// [`norm_p`](Self::norm_p), with the reduced axes left in place, of length one.
@@ -201,16 +192,20 @@ impl<E: Float> Tensor<E> {
     /// If an axis does not exist or is named twice, or if `p` is infinite and there are no elements.
     #[track_caller]
     pub fn norm_p_keepdim(&self, p: E, axes: impl Into<Axes>) -> Tensor<E> {
-        let axes = axes.into();
-        // Checked in this operation's name before others run into it.
-        axes.mask("norm", self.rank());
+        self.norm_masked("norm_p_keepdim", p, &axes.into(), true)
+    }
+
+    #[track_caller]
+    fn norm_masked(&self, op: &str, p: E, axes: &Axes, keepdim: bool) -> Tensor<E> {
+        let mask = &axes.mask(op, self.rank());
+        let extreme = |x: Tensor<E>| if keepdim { x.with_marked(mask) } else { x };
         match p.to_f64() {
-            0.0 => self.map(|x| if x == E::default() { x } else { E::ONE }).sum_keepdim(axes),
-            1.0 => self.abs().sum_keepdim(axes),
-            2.0 => self.square().sum_keepdim(axes).into_map(E::sqrt),
-            f64::INFINITY => self.abs().amax_keepdim(axes),
-            f64::NEG_INFINITY => self.abs().amin_keepdim(axes),
-            _ => self.map(|x| x.abs().powf(p)).sum_keepdim(axes).into_map(|s| s.powf(E::ONE / p)),
+            0.0 => self.map(|x| if x == E::default() { x } else { E::ONE }).sum_masked(mask, keepdim),
+            1.0 => self.abs().sum_masked(mask, keepdim),
+            2.0 => self.square().sum_masked(mask, keepdim).into_map(E::sqrt),
+            f64::INFINITY => extreme(self.abs().extremum(op, mask, larger)),
+            f64::NEG_INFINITY => extreme(self.abs().extremum(op, mask, smaller)),
+            _ => self.map(|x| x.abs().powf(p)).sum_masked(mask, keepdim).into_map(|s| s.powf(E::ONE / p)),
         }
     }
 }

@@ -160,7 +160,7 @@ impl<E: Element> Tensor<E> {
     /// let t = Tensor::from_vec(vec![1, 2, 3, 4, 5, 6_i64], &[2, 3]).transpose(0, 1);
     /// assert!(t.iter().eq([1, 4, 2, 5, 3, 6]));
     /// ```
-    pub fn iter(&self) -> impl Iterator<Item = E> + '_ {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = E> + '_ {
         let mut index = crate::layout::Dims::repeat(0, self.rank());
         let mut at = self.layout.offset;
         (0..self.numel()).map(move |_| {

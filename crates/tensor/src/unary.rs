@@ -1,37 +1,110 @@
-//! Functions of one element.
+//! Functions of one element, each with its in-place twin.
 
-use crate::element::{Element, Float};
+use crate::element::{Element, Float, Number};
 use crate::tensor::Tensor;
 
 macro_rules! unary {
-    ($($name:ident: $doc:literal, $f:expr;)*) => {
-        impl<E: Float> Tensor<E> {$(
-            #[doc = $doc]
+    ($bound:ident: $($(#[$doc:meta])* $name:ident, $twin:ident => $f:expr;)*) => {
+        impl<E: $bound> Tensor<E> {$(
+            $(#[$doc])*
             pub fn $name(&self) -> Self {
                 self.map($f)
+            }
+
+            #[doc = concat!("[`", stringify!($name), "`](Self::", stringify!($name), "), in place.")]
+            pub fn $twin(&mut self) -> &mut Self {
+                self.map_($f)
             }
         )*}
     };
 }
 
-unary! {
-    exp: "e to the power of each element.", E::exp;
-    exp_m1: "e to the power of each element, minus one; PyTorch's `expm1`.", E::exp_m1;
-    ln: "The natural logarithm of each element; PyTorch's `log`.", E::ln;
-    ln_1p: "The natural logarithm of one plus each element; PyTorch's `log1p`.", E::ln_1p;
-    sqrt: "The square root of each element.", E::sqrt;
-    abs: "The absolute value of each element.", E::abs;
-    square: "Each element times itself.", |x: E| x * x;
-    recip: "One divided by each element; PyTorch's `reciprocal`.", |x: E| E::ONE / x;
-    sin: "The sine of each element, in radians.", E::sin;
-    cos: "The cosine of each element, in radians.", E::cos;
-    tanh: "The hyperbolic tangent of each element.", E::tanh;
-    sigmoid: "`1 / (1 + exp(-x))` for each element.", E::sigmoid;
-    softplus: "`ln(1 + exp(x))` for each element, a smooth `max(x, 0)`.", E::softplus;
-    erf: "The error function of each element.", E::erf;
-    gelu: "`x · Φ(x)` for each element, with the normal distribution `Φ(x) = (1 + erf(x / √2)) / 2`. PyTorch's exact \
-        `gelu`, not the one by tanh.", gelu;
-    silu: "`x · sigmoid(x)` for each element.", |x: E| x * x.sigmoid();
+unary! { Number:
+    /// The absolute value of each element.
+    abs, abs_ => Number::abs;
+    /// Each element times itself.
+    square, square_ => |x: E| x.mul(x);
+    /// -1, 0 or 1, as each element is negative, zero or positive; 0 for NaN, as in PyTorch.
+    ///
+    /// ```
+    /// # use downhill_tensor::Tensor;
+    /// assert_eq!(Tensor::from([-2.5, 0.0, 7.0_f32]).sign().to_vec(), [-1.0, 0.0, 1.0]);
+    /// assert_eq!(Tensor::from([-3, 0, 5_i64]).sign().to_vec(), [-1, 0, 1]);
+    /// ```
+    sign, sign_ => Number::sign;
+}
+
+unary! { Float:
+    /// e to the power of each element.
+    exp, exp_ => E::exp;
+    /// e to the power of each element, minus one; PyTorch's `expm1`.
+    exp_m1, exp_m1_ => E::exp_m1;
+    /// The natural logarithm of each element; PyTorch's `log`.
+    ln, ln_ => E::ln;
+    /// The natural logarithm of one plus each element; PyTorch's `log1p`.
+    ln_1p, ln_1p_ => E::ln_1p;
+    /// The logarithm to base 2 of each element.
+    ///
+    /// ```
+    /// # use downhill_tensor::Tensor;
+    /// assert_eq!(Tensor::from([0.25, 1.0, 1024.0_f32]).log2().to_vec(), [-2.0, 0.0, 10.0]);
+    /// ```
+    log2, log2_ => E::log2;
+    /// The logarithm to base 10 of each element.
+    ///
+    /// ```
+    /// # use downhill_tensor::Tensor;
+    /// assert_eq!(Tensor::from([0.1, 1.0, 1000.0_f64]).log10().to_vec(), [-1.0, 0.0, 3.0]);
+    /// ```
+    log10, log10_ => E::log10;
+    /// The square root of each element.
+    sqrt, sqrt_ => E::sqrt;
+    /// One divided by the square root of each element.
+    ///
+    /// ```
+    /// # use downhill_tensor::Tensor;
+    /// assert_eq!(Tensor::from([4.0, 0.25_f32]).rsqrt().to_vec(), [0.5, 2.0]);
+    /// ```
+    rsqrt, rsqrt_ => |x: E| E::ONE / x.sqrt();
+    /// One divided by each element; PyTorch's `reciprocal`.
+    recip, recip_ => |x: E| E::ONE / x;
+    /// The largest whole number that is not above each element.
+    ///
+    /// ```
+    /// # use downhill_tensor::Tensor;
+    /// let x = Tensor::from([-1.5, 0.5, 2.5_f32]);
+    /// assert_eq!(x.floor().to_vec(), [-2.0, 0.0, 2.0]);
+    /// assert_eq!(x.ceil().to_vec(), [-1.0, 1.0, 3.0]);
+    /// assert_eq!(x.trunc().to_vec(), [-1.0, 0.0, 2.0]);
+    /// assert_eq!(x.round().to_vec(), [-2.0, 0.0, 2.0]); // halves go to the even neighbour
+    /// assert_eq!(x.fract().to_vec(), [-0.5, 0.5, 0.5]);
+    /// ```
+    floor, floor_ => E::floor;
+    /// The smallest whole number that is not below each element.
+    ceil, ceil_ => E::ceil;
+    /// The whole number nearest to each element, of two equally near ones the even one.
+    round, round_ => E::round;
+    /// Each element without its fraction.
+    trunc, trunc_ => E::trunc;
+    /// The fraction of each element, of the same sign; PyTorch's `frac`.
+    fract, fract_ => |x: E| x - x.trunc();
+    /// The sine of each element, in radians.
+    sin, sin_ => E::sin;
+    /// The cosine of each element, in radians.
+    cos, cos_ => E::cos;
+    /// The hyperbolic tangent of each element.
+    tanh, tanh_ => E::tanh;
+    /// `1 / (1 + exp(-x))` for each element.
+    sigmoid, sigmoid_ => E::sigmoid;
+    /// `ln(1 + exp(x))` for each element, a smooth `max(x, 0)`.
+    softplus, softplus_ => E::softplus;
+    /// The error function of each element.
+    erf, erf_ => E::erf;
+    /// `x · Φ(x)` for each element, with the normal distribution `Φ(x) = (1 + erf(x / √2)) / 2`. PyTorch's exact `gelu`,
+    /// not the one by tanh.
+    gelu, gelu_ => gelu;
+    /// `x · sigmoid(x)` for each element.
+    silu, silu_ => |x: E| x * x.sigmoid();
 }
 
 #[inline(always)]
@@ -39,36 +112,22 @@ fn gelu<E: Float>(x: E) -> E {
     E::from_f64(0.5) * x * (E::ONE + (x * E::from_f64(std::f64::consts::FRAC_1_SQRT_2)).erf())
 }
 
-/// The in-place twins, where PyTorch has one.
-macro_rules! in_place {
-    ($($name:ident: $of:literal, $f:expr;)*) => {
-        impl<E: Float> Tensor<E> {$(
-            #[doc = concat!("`", $of, "` of each element, in place.")]
-            pub fn $name(&mut self) -> &mut Self {
-                self.map_($f)
-            }
-        )*}
-    };
-}
-
-in_place! {
-    exp_: "exp", E::exp;
-    ln_: "ln", E::ln;
-    sqrt_: "sqrt", E::sqrt;
-    abs_: "abs", E::abs;
-    square_: "square", |x: E| x * x;
-    recip_: "recip", |x: E| E::ONE / x;
-    sin_: "sin", E::sin;
-    cos_: "cos", E::cos;
-    tanh_: "tanh", E::tanh;
-    sigmoid_: "sigmoid", E::sigmoid;
-    neg_: "neg", |x: E| -x;
+impl<E: Number> Tensor<E> {
+    /// `-x` for each element, in place.
+    pub fn neg_(&mut self) -> &mut Self {
+        self.map_(Number::neg)
+    }
 }
 
 impl<E: Float> Tensor<E> {
     /// Each element to the power of `exponent`.
     pub fn powf(&self, exponent: E) -> Self {
         self.map(|x| x.powf(exponent))
+    }
+
+    /// [`powf`](Self::powf), in place.
+    pub fn powf_(&mut self, exponent: E) -> &mut Self {
+        self.map_(|x| x.powf(exponent))
     }
 
     /// Each element where it is positive, `negative_slope` times it where it is not.
@@ -80,6 +139,32 @@ impl<E: Float> Tensor<E> {
     pub fn leaky_relu(&self, negative_slope: E) -> Self {
         self.map(|x| if x > E::default() { x } else { x * negative_slope })
     }
+
+    /// Whether each element is NaN.
+    ///
+    /// ```
+    /// # use downhill_tensor::Tensor;
+    /// let x = Tensor::from([1.0, f32::NAN, f32::INFINITY]);
+    /// assert_eq!(x.isnan().to_vec(), [false, true, false]);
+    /// assert_eq!(x.isinf().to_vec(), [false, false, true]);
+    /// assert_eq!(x.isfinite().to_vec(), [true, false, false]);
+    /// ```
+    #[allow(clippy::eq_op)] // NaN is the one value that differs from itself
+    pub fn isnan(&self) -> Tensor<bool> {
+        self.map(|x| x != x)
+    }
+
+    /// Whether each element is infinite, of either sign.
+    pub fn isinf(&self) -> Tensor<bool> {
+        let infinity = E::from_f64(f64::INFINITY);
+        self.map(|x| x.abs() == infinity)
+    }
+
+    /// Whether each element is neither NaN nor infinite.
+    pub fn isfinite(&self) -> Tensor<bool> {
+        let infinity = E::from_f64(f64::INFINITY);
+        self.map(|x| x.abs() < infinity)
+    }
 }
 
 impl<E: Element> Tensor<E> {
@@ -89,25 +174,25 @@ impl<E: Element> Tensor<E> {
         self.map(|x| if x < zero { zero } else { x })
     }
 
-    /// [`relu`](Self::relu) in place.
+    /// [`relu`](Self::relu), in place.
     pub fn relu_(&mut self) -> &mut Self {
         let zero = E::default();
         self.map_(|x| if x < zero { zero } else { x })
     }
 
-    /// [`clamp`](Self::clamp) in place.
-    pub fn clamp_(&mut self, min: E, max: E) -> &mut Self {
-        self.map_(|x| {
-            let x = if x < min { min } else { x };
-            if x > max { max } else { x }
-        })
-    }
-
     /// Each element limited to `[min, max]`; NaN stays NaN. As in PyTorch, `max` wins if it is below `min`.
     pub fn clamp(&self, min: E, max: E) -> Self {
-        self.map(|x| {
-            let x = if x < min { min } else { x };
-            if x > max { max } else { x }
-        })
+        self.map(|x| limited(x, min, max))
     }
+
+    /// [`clamp`](Self::clamp), in place.
+    pub fn clamp_(&mut self, min: E, max: E) -> &mut Self {
+        self.map_(|x| limited(x, min, max))
+    }
+}
+
+#[inline(always)]
+fn limited<E: Element>(x: E, min: E, max: E) -> E {
+    let x = if x < min { min } else { x };
+    if x > max { max } else { x }
 }

@@ -52,7 +52,7 @@ impl<E: Element> Tensor<E> {
         let fits = unknown <= 1 && shape.iter().all(|&d| d >= -1);
         assert!(fits, "{op}: at most one axis may be -1 and none less, got {shape:?}");
         let known: Vec<usize> = shape.iter().map(|&d| if d == -1 { 1 } else { d as usize }).collect();
-        let mut known = Dims::new(&known);
+        let mut known = Dims::named(op, &known);
         let count = known.count(op, size_of::<E>());
         if unknown == 1 {
             let inferred = self.numel().checked_div(count);
@@ -105,6 +105,25 @@ impl<E: Element> Tensor<E> {
     pub fn t(&self) -> Self {
         assert!(self.rank() == 2, "t: expected a matrix, got shape {:?}", self.shape());
         self.view_as(self.layout.transpose(0, 1))
+    }
+
+    /// The diagonal of a matrix that starts `offset` columns to the right of its corner, or as many rows below if
+    /// `offset` is negative. `torch.diagonal`.
+    ///
+    /// # Panics
+    /// If this is not a matrix.
+    ///
+    /// ```
+    /// # use downhill_tensor::Tensor;
+    /// let x = Tensor::from([[1, 2, 3], [4, 5, 6_i64]]);
+    /// assert_eq!(x.diagonal(0).to_vec(), [1, 5]);
+    /// assert_eq!(x.diagonal(1).to_vec(), [2, 6]);
+    /// assert_eq!(x.diagonal(-1).to_vec(), [4]);
+    /// ```
+    #[track_caller]
+    pub fn diagonal(&self, offset: isize) -> Self {
+        assert!(self.rank() == 2, "diagonal: expected a matrix, got shape {:?}", self.shape());
+        self.view_as(self.layout.diagonal(offset))
     }
 
     /// The axes in another order: axis `i` of the result is axis `dims[i]` of this tensor.
@@ -172,7 +191,7 @@ impl<E: Element> Tensor<E> {
     /// If an axis of more than one element would change.
     #[track_caller]
     pub fn expand(&self, shape: &[usize]) -> Self {
-        let to = Dims::new(shape);
+        let to = Dims::named("expand", shape);
         to.count("expand", size_of::<E>());
         match self.layout.broadcast_to(&to) {
             Some(layout) => self.view_as(layout),
@@ -183,10 +202,11 @@ impl<E: Element> Tensor<E> {
     /// A new axis of one element before axis `dim`, or behind the last one with `-1`.
     ///
     /// # Panics
-    /// If `dim` is out of range.
+    /// If `dim` is out of range, or there are [`MAX_RANK`](crate::MAX_RANK) axes already.
     #[track_caller]
     pub fn unsqueeze(&self, dim: isize) -> Self {
         let dim = axis("unsqueeze", dim, self.rank() + 1);
+        self.layout.shape.insert_for("unsqueeze", dim, 1);
         self.view_as(self.layout.unsqueeze(dim))
     }
 

@@ -361,27 +361,3 @@ fn other_types() {
     assert_eq!(Tensor::<f32>::scalar(-3.0).norm(..).item(), 3.0);
     assert_eq!(Tensor::from([f32::NAN]).any(0).to_vec(), Vec::from([true]));
 }
-
-macro_rules! panics {
-    ($($name:ident: $message:literal, $body:expr;)*) => {$(
-        #[test]
-        #[should_panic(expected = $message)]
-        fn $name() {
-            let _ = $body;
-        }
-    )*};
-}
-
-panics! {
-    max_of_nothing: "max: no elements to choose from in shape [0]", Tensor::<f32>::zeros(&[0]).max();
-    amin_of_nothing: "amin: no elements to choose from in shape [2, 0]", Tensor::<f32>::zeros(&[2, 0]).amin(1);
-    max_along_nothing: "max_dim: no elements to choose from in shape [2, 0]", Tensor::<i64>::zeros(&[2, 0]).max_dim(1);
-    argmax_of_nothing: "argmax: no elements to choose from in shape [0]", Tensor::<f32>::zeros(&[2, 0]).argmax(..);
-    argmax_of_two_axes: "argmax: expected one axis or all, got 2 of 3", Tensor::<f32>::zeros(&[2, 2, 2]).argmax([0, 1]);
-    prod_axis: "prod: axis 2 is out of range for a tensor of 2 axes", Tensor::<f32>::zeros(&[2, 2]).prod(2);
-    norm_axis: "norm: axis 2 is out of range for a tensor of 1 axes", Tensor::<f32>::zeros(&[2]).norm(2);
-    var_axis: "var: axis -3 is out of range for a tensor of 2 axes", Tensor::<f32>::zeros(&[2, 2]).var(-3, 1);
-    cumsum_axis: "cumsum: axis 0 is out of range for a tensor of 0 axes", Tensor::<f32>::zeros(&[]).cumsum(0);
-    topk_of_too_few: "topk: 4 elements of axis 1 of shape [2, 3]", Tensor::<f32>::zeros(&[2, 3]).topk(4, 1, true);
-    softmax_axis: "softmax: axis 1 is out of range for a tensor of 1 axes", Tensor::<f32>::zeros(&[2]).softmax(1);
-}

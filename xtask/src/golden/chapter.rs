@@ -94,7 +94,7 @@ fn replay_trace(name: &str, trace: &Trace, store: &Store, sample: &MnistSample) 
     let params: BTreeMap<String, Var> = init.into_iter().map(|(k, v)| (k, Var::parameter(v))).collect();
     let model = model(&params)?;
     let dls = data_loaders(sample, trace.bs)?;
-    let mut opt = Sgd::new(params.values().cloned().collect(), trace.lr);
+    let mut opt = Sgd::new(params.values().cloned().collect::<Vec<_>>(), trace.lr);
 
     let mut accuracies = vec![validate_epoch(&dls.valid, &model)?];
     let (mut first, mut last) = (Vec::new(), Vec::new());

@@ -6,6 +6,7 @@
 mod chapter;
 mod ops;
 mod optim;
+mod schedules;
 mod store;
 
 use std::fmt;
@@ -151,6 +152,7 @@ fn kind(path: &Path) -> Result<Option<Replay>> {
         _ if file.contains_key("traces") => Some(chapter::replay),
         Some(case) if case.get("op").is_some() => Some(ops::replay),
         Some(case) if case.get("library").is_some() => Some(optim::replay),
+        _ if file.contains_key("pos") && file.contains_key("values") => Some(schedules::replay),
         _ => None,
     })
 }
@@ -169,9 +171,8 @@ mod tests {
     fn every_golden_file_replays() {
         let tally = replay(&crate::root().join("data/golden")).unwrap();
         assert_eq!(tally.failed, 0);
-        // 4 of the chapter, all 122 operations, the 5 of PyTorch's SGD. What is skipped are the other optimizers,
-        // schedules and resnet18.
-        assert_eq!((tally.passed, tally.skipped), (4 + 122 + 5, 21 + 2));
+        // 4 of the chapter, and all operations, optimizers and schedules. What is skipped is resnet18.
+        assert_eq!((tally.passed, tally.skipped), (4 + 122 + 26 + 10, 1));
     }
 
     #[test]

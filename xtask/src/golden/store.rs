@@ -31,6 +31,11 @@ impl Store {
         keys
     }
 
+    /// Whether there is a tensor `key`.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.tensors().tensor(key).is_ok()
+    }
+
     /// Whether tensor `key` holds integers.
     pub(crate) fn is_integer(&self, key: &str) -> Result<bool> {
         let view = self.tensors().tensor(key).with_context(|| format!("tensor {key}"))?;

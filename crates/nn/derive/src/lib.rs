@@ -1,20 +1,21 @@
 //! `#[derive(Module)]` for downhill-nn: a struct is a module whose children are its fields.
 //!
-//! The derived `visit` calls every field's `visit` under the field's name, in the order of their definition. That is
-//! all: parameters, containers and plain settings implement `Module` themselves, so the macro need not know which field
-//! is what. A field whose type is no module is left out with `#[module(skip)]`.
+//! The derived `visit` visits every field under its name, in the order of their definition. That is all: parameters,
+//! containers and plain settings implement `Module` themselves, so the macro need not know which field is what. A field
+//! whose type is no module is left out with `#[module(skip)]`; a layer that normalises says so with `#[module(norm)]`
+//! before the struct.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 use proc_macro_crate::{FoundCrate, crate_name};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
-use syn::{Data, DeriveInput, Error, Fields, GenericParam, Result, parse_macro_input};
+use syn::{Attribute, Data, DeriveInput, Error, GenericParam, Result, parse_macro_input};
 
 /// Implements `downhill_nn::Module` for a struct.
 ///
-/// The struct's type parameter, if it has one, is the element type; a struct without one is a module of `f32`, and a
-/// struct without fields of any type.
+/// The struct's type parameter, if it has one, is the element type; a struct without one is a module of `f32`, or of any
+/// type if it has no fields or skips them all.
 #[proc_macro_derive(Module, attributes(module))]
 pub fn derive_module(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
@@ -28,15 +29,19 @@ fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let nn = nn();
     let mut visits = Vec::new();
     for (i, field) in data.fields.iter().enumerate() {
-        if is_skipped(field)? {
+        if has_flag(&field.attrs, "skip")? {
             continue;
         }
         let name = field.ident.as_ref().map_or_else(|| i.to_string(), |ident| ident.to_string());
         let name = name.trim_start_matches("r#");
         let access = syn::Member::from(i);
         let access = field.ident.clone().map_or(access, Into::into);
-        visits.push(quote! { #nn::visit_child(&self.#access, #name, visitor); });
+        visits.push(quote! { visitor.child(#name, &self.#access); });
     }
+
+    let is_norm = has_flag(&input.attrs, "norm")?.then(|| {
+        quote! { fn is_norm(&self) -> bool { true } }
+    });
 
     let mut types = input.generics.params.iter().filter_map(|param| match param {
         GenericParam::Type(param) => Some(&param.ident),
@@ -44,26 +49,19 @@ fn expand(input: &DeriveInput) -> Result<TokenStream> {
     });
     let name = &input.ident;
     let (own, arguments, bounds) = input.generics.split_for_impl();
-    Ok(match types.next() {
-        Some(element) => quote! {
-            impl #own #nn::Module<#element> for #name #arguments #bounds {
-                fn visit(&self, visitor: &mut dyn #nn::Visitor<#element>) {
-                    #(#visits)*
-                }
+    let (own, element) = match types.next() {
+        Some(element) => (quote! { #own }, quote! { #element }),
+        None if visits.is_empty() => (quote! { <T: #nn::Float> }, quote! { T }),
+        None => (quote! { #own }, quote! { f32 }),
+    };
+    let visitor = if visits.is_empty() { format_ident!("_visitor") } else { format_ident!("visitor") };
+    Ok(quote! {
+        impl #own #nn::Module<#element> for #name #arguments #bounds {
+            fn visit(&self, #visitor: &mut #nn::Visitor<'_, #element>) {
+                #(#visits)*
             }
-        },
-        None if matches!(data.fields, Fields::Unit) => quote! {
-            impl<T: #nn::Float> #nn::Module<T> for #name {
-                fn visit(&self, _visitor: &mut dyn #nn::Visitor<T>) {}
-            }
-        },
-        None => quote! {
-            impl #own #nn::Module<f32> for #name #arguments #bounds {
-                fn visit(&self, visitor: &mut dyn #nn::Visitor<f32>) {
-                    #(#visits)*
-                }
-            }
-        },
+            #is_norm
+        }
     })
 }
 
@@ -84,16 +82,17 @@ fn nn() -> TokenStream {
     }
 }
 
-fn is_skipped(field: &syn::Field) -> Result<bool> {
-    let mut skipped = false;
-    for attribute in field.attrs.iter().filter(|a| a.path().is_ident("module")) {
+/// Whether one of the attributes is `#[module(flag)]`.
+fn has_flag(attributes: &[Attribute], flag: &str) -> Result<bool> {
+    let mut found = false;
+    for attribute in attributes.iter().filter(|a| a.path().is_ident("module")) {
         attribute.parse_nested_meta(|meta| {
-            if !meta.path.is_ident("skip") {
-                return Err(meta.error("expected `skip`"));
+            if !meta.path.is_ident(flag) {
+                return Err(meta.error(format!("expected `{flag}`")));
             }
-            skipped = true;
+            found = true;
             Ok(())
         })?;
     }
-    Ok(skipped)
+    Ok(found)
 }

@@ -16,7 +16,7 @@
 //! largest over all 2³² arguments, in units in the last place of the exact
 //! result; this module's ignored test `exhaustive` measures them.
 
-use std::f32::consts::{LN_2, LOG2_E};
+use std::f32::consts::{LN_2, LOG2_E, LOG10_2, LOG10_E};
 
 /// What LN_2 rounds off: ln 2 − LN_2, rounded. With both, n·ln 2 is known to 48
 /// bits.
@@ -142,12 +142,11 @@ pub(crate) fn sigmoid(x: f32) -> f32 {
     one / if x < -8.0 { far } else { near }
 }
 
-/// ln(1 + f) + k·ln 2 for 2/3 ≤ 1 + f < 4/3.
+/// (ln(1 + f) − f) / f² for 2/3 ≤ 1 + f < 4/3.
 ///
-/// f − f²/2 + f³·q(f), where q minimises the error relative to ln(1 + f) over
-/// |f| ≤ 1/3 (2^-27.4).
+/// Minimises the resulting error relative to ln(1 + f) over |f| ≤ 1/3 (2^-27.4).
 #[inline(always)]
-fn ln_poly(f: f32, k: f32) -> f32 {
+fn ln_quotient(f: f32) -> f32 {
     let c = [
         -0.5,
         0.33333215,
@@ -159,7 +158,13 @@ fn ln_poly(f: f32, k: f32) -> f32 {
         0.13984436,
         -0.12891684,
     ];
-    let ln = (f * f).mul_add(poly(f, c), f);
+    poly(f, c)
+}
+
+/// ln(1 + f) + k·ln 2 for 2/3 ≤ 1 + f < 4/3.
+#[inline(always)]
+fn ln_poly(f: f32, k: f32) -> f32 {
+    let ln = (f * f).mul_add(ln_quotient(f), f);
     k.mul_add(LN_2, k.mul_add(LN_2_LOW, ln))
 }
 
@@ -181,17 +186,47 @@ fn exponent_value(e: u32, shift: f32) -> f32 {
     ((e as i32) as f32).mul_add(1.0 / 8_388_608.0, shift)
 }
 
-/// The natural logarithm. Error below 1.00 ulp.
+/// A positive x as 2ᵏ·(1 + f), with 2/3 ≤ 1 + f < 4/3: f and k.
 #[inline(always)]
-pub(crate) fn ln(x: f32) -> f32 {
+fn split_ln(x: f32) -> (f32, f32) {
     // A denormal is first multiplied by 2²³.
     let denormal = x < f32::MIN_POSITIVE;
     let y = if denormal { x * 8_388_608.0 } else { x };
     let shift = if denormal { -23.0 } else { 0.0 };
     let e = exponent(y);
     let m = f32::from_bits(y.to_bits().wrapping_sub(e));
-    let result = ln_poly(m - 1.0, exponent_value(e, shift));
-    ln_special(x, result)
+    (m - 1.0, exponent_value(e, shift))
+}
+
+/// The natural logarithm. Error below 1.00 ulp.
+#[inline(always)]
+pub(crate) fn ln(x: f32) -> f32 {
+    let (f, k) = split_ln(x);
+    ln_special(x, ln_poly(f, k))
+}
+
+/// ln(1 + f) · `scale`, where `low` is what `scale` rounds off.
+///
+/// f is exact, so only the part of the logarithm that is not f, a sixth of it at most, is multiplied with an error.
+#[inline(always)]
+fn ln_scaled(f: f32, scale: f32, low: f32) -> f32 {
+    let rest = f * f * ln_quotient(f);
+    f.mul_add(scale, rest.mul_add(scale, f * low))
+}
+
+/// The logarithm to base 2. Error below LOG2ULP ulp.
+#[inline(always)]
+pub(crate) fn log2(x: f32) -> f32 {
+    let (f, k) = split_ln(x);
+    ln_special(x, k + ln_scaled(f, LOG2_E, 1.925963e-8))
+}
+
+/// The logarithm to base 10. Error below LOG10ULP ulp.
+#[inline(always)]
+pub(crate) fn log10(x: f32) -> f32 {
+    let (f, k) = split_ln(x);
+    let log = ln_scaled(f, LOG10_E, -1.010305e-8);
+    ln_special(x, k.mul_add(LOG10_2, k.mul_add(-1.4320989e-8, log)))
 }
 
 /// ln(1 + x). Error below 1.64 ulp.

@@ -7,6 +7,7 @@
 //! - [`math`], [`trig`]: elementary functions that vectorise,
 //! - [`stream`]: writing past the caches,
 //! - [`sum`]: sums along contiguous memory in an order that depends on their length alone,
+//! - [`tile`]: columns of a block, written side by side,
 //! - [`transpose`]: transposes of matrices.
 //!
 //! Kernels work on slices. They know nothing of tensors, broadcasting or axes; the modules above reduce every
@@ -19,6 +20,7 @@ pub(crate) mod isa;
 pub(crate) mod math;
 pub(crate) mod stream;
 pub(crate) mod sum;
+pub(crate) mod tile;
 pub(crate) mod transpose;
 pub(crate) mod trig;
 

@@ -39,6 +39,12 @@ fn block<A: Copy, N: Number>(x: &[A], value: impl Fn(A) -> N + Copy) -> N {
     for (lane, &x) in lanes.iter_mut().zip(rest) {
         *lane = lane.add(value(x));
     }
+    fold(lanes)
+}
+
+/// The sum of all lanes: the upper half is added to the lower until one is left.
+#[inline(always)]
+pub(crate) fn fold<N: Number>(mut lanes: [N; LANES]) -> N {
     let mut half = LANES / 2;
     while half > 0 {
         for i in 0..half {

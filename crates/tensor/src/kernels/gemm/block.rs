@@ -5,7 +5,7 @@
 //! operands' own layout serves, they are read in place: copying costs most where m or n is small.
 
 use super::super::buffer::Buffer;
-use super::kernel::{Part, Tile};
+use super::kernel::{Ahead, Part, Tile};
 use super::pack::{Pack, panel_width};
 use super::simd::{NV, Simd};
 use super::{Epilogue, Mat, Product};
@@ -56,15 +56,15 @@ pub(super) unsafe fn multiply<S: Simd>(simd: S, p: &Product<'_>, rows: Range<usi
     // Taken, not borrowed: whatever runs on this thread in between finds an empty one.
     let mut scratch = SCRATCH.take();
     for cols in pieces(cols, NC) {
-        // A vector of B that reaches beyond the columns must not be read in place.
-        let b_in_place = b_in_place && cols.len().is_multiple_of(S::LANES);
         let mut steps = 0..kc.min(k);
         loop {
             let b = place::<S, false>(simd, p.b.t(), cols.clone(), steps.clone(), b_in_place, &mut scratch.b);
             for rows in pieces(rows.clone(), MC) {
                 let a = place::<S, true>(simd, p.a, rows.clone(), steps.clone(), a_in_place, &mut scratch.a);
-                let sweep = Sweep { p, rows, cols: cols.clone(), steps: steps.clone(), a, b };
-                // SAFETY: passed on from the caller; `a` and `b` are these blocks.
+                let keeps = b_in_place && p.a.rows < MANY_ROWS && rows.len() > 2 * S::MR;
+                let kept = keeps.then(|| keep::<S>(cols.len(), steps.len(), &mut scratch.b));
+                let sweep = Sweep { p, rows, cols: cols.clone(), steps: steps.clone(), a, b, kept };
+                // SAFETY: passed on from the caller; `a`, `b` and `kept` are these blocks.
                 unsafe { sweep.tiles(simd) };
             }
             if steps.end == k {
@@ -96,8 +96,10 @@ pub(super) fn multiply_shared<S: Simd>(simd: S, p: &Product<'_>) {
                     place::<S, true>(simd, p.a, rows.clone(), steps.clone(), n <= FEW_COLS, &mut scratch.a);
                 for part in pieces(cols.clone(), NC) {
                     let start = packed[(part.start - cols.start) * steps.len()..].as_ptr();
-                    let b = Block { start, panel: width * steps.len(), lane: 1, step: width };
-                    let sweep = Sweep { p, rows: rows.clone(), cols: part, steps: steps.clone(), a, b };
+                    let b =
+                        Block { start, panel: width * steps.len(), lane: 1, step: width, in_place: false };
+                    let sweep =
+                        Sweep { p, rows: rows.clone(), cols: part, steps: steps.clone(), a, b, kept: None };
                     // SAFETY: tasks have rows of their own, and `a` and `b` are these blocks.
                     unsafe { sweep.tiles(simd) };
                 }
@@ -133,19 +135,23 @@ struct Sweep<'a> {
     steps: Range<usize>,
     a: Block,
     b: Block,
+    /// Where the first row of tiles leaves a packed copy of B in passing, for the other rows to read.
+    kept: Option<Block>,
 }
 
 impl Sweep<'_> {
-    /// All tiles, row after row: the rows of A in L1 meet all of B's block.
+    /// All tiles; row after row, unless B is kept: the rows of A in L1 meet all of B's block.
     ///
     /// # Safety
     /// As for [`multiply`]; `a` and `b` must be the blocks `rows x steps` and `cols x steps`.
     unsafe fn tiles<S: Simd>(&self, simd: S) {
-        for x in 0..self.rows.len().div_ceil(S::MR) {
-            for y in 0..self.cols.len().div_ceil(NV * S::LANES) {
-                // SAFETY: passed on from the caller.
-                unsafe { self.tile(simd, x, y) };
-            }
+        let (down, across) = (self.rows.len().div_ceil(S::MR), self.cols.len().div_ceil(NV * S::LANES));
+        for tile in 0..down * across {
+            // Where B is kept, all tiles of a panel before the next one, which is on its way meanwhile.
+            let (x, y) =
+                if self.kept.is_some() { (tile % down, tile / down) } else { (tile / across, tile % across) };
+            // SAFETY: passed on from the caller.
+            unsafe { self.tile(simd, x, y) };
         }
     }
 
@@ -153,23 +159,34 @@ impl Sweep<'_> {
     /// As for [`Sweep::tiles`]; tile `(x, y)` must be one of the block's.
     #[inline(always)]
     unsafe fn tile<S: Simd>(&self, simd: S, x: usize, y: usize) {
-        let Sweep { p, rows, cols, steps, a, b } = self;
+        let Sweep { p, rows, cols, steps, a, kept, .. } = self;
+        let b = kept.as_ref().filter(|_| x > 0).unwrap_or(&self.b);
+        let keep = kept.as_ref().filter(|_| x == 0);
         let (i, j) = (rows.start + x * S::MR, cols.start + y * NV * S::LANES);
+        let width = (NV * S::LANES).min(cols.end - j);
         let last = steps.end == p.a.cols;
         let tile = Tile {
             rows: S::MR.min(rows.end - i),
-            cols: (NV * S::LANES).min(cols.end - j),
+            cols: width,
             parts: &[Part { a: 0, b: 0, k: steps.len() }],
             a: a.start.wrapping_add(x * a.panel),
             a_row: a.lane,
             a_col: a.step,
             // In place, once per row of tiles, and in time for the next. (What is packed, the hardware foresees.)
-            prefetch_a: if a.lane != 1 && j + NV * S::LANES >= cols.end { a.panel } else { 0 },
-            // In place, for the first rows of A, from L3 or memory: a latency of two dozen steps.
-            prefetch_b: if x == 0 && b.step > NV * S::LANES { 24 * b.step } else { 0 },
+            prefetch_a: if a.lane != 1 && j + width == cols.end { a.panel } else { 0 },
+            // In place, for the first rows of A: some steps ahead from the second cache, more from L3 or memory.
+            prefetch_b: match keep {
+                Some(_) => 8 * b.step,
+                None if x == 0 && b.in_place => 24 * b.step,
+                None => 0,
+            },
             b: b.start.wrapping_add(y * b.panel),
-            b_ends: false,
             b_row: b.step,
+            // In place, what lies past the columns may be outside of the matrix.
+            b_ends: b.in_place && !width.is_multiple_of(S::LANES),
+            keep_b: keep
+                .map_or(std::ptr::null_mut(), |kept| kept.start.wrapping_add(y * kept.panel).cast_mut()),
+            ahead: self.ahead::<S>(x, y),
             c: p.c.wrapping_add(i * p.ldc + j),
             c_row: p.ldc,
             accumulate: p.accumulate || steps.start > 0,
@@ -179,8 +196,23 @@ impl Sweep<'_> {
             },
         };
         // SAFETY: the tile lies within `rows x cols` of C, which the caller vouches for, and its operands within
-        // the blocks `a` and `b`.
+        // the blocks `a`, `b` and `kept`.
         unsafe { tile.run(simd) };
+    }
+
+    /// What tile `x` of column `y` brings into the second cache, if B is kept: its share of the next panel, so that the
+    /// tiles of a column together bring all of it, and B flows in evenly.
+    fn ahead<S: Simd>(&self, x: usize, y: usize) -> Option<Ahead> {
+        let Block { start, panel, step, .. } = self.b;
+        let tiles = self.rows.len().div_ceil(S::MR);
+        // So many tiles have a share, and bring a row in as many steps.
+        let every = 1 << tiles.ilog2().min(2);
+        self.kept.as_ref().filter(|_| x < every)?;
+        let last = (y + 1) * NV * S::LANES >= self.cols.len();
+        // After the last panel of this block of k, the first one of the next.
+        let next = if last { self.steps.len() * step } else { (y + 1) * panel };
+        let row = start.wrapping_add(next + x * self.steps.len().div_ceil(every) * step);
+        Some(Ahead { row, stride: step, every })
     }
 }
 
@@ -192,6 +224,7 @@ struct Block {
     panel: usize,
     lane: usize,
     step: usize,
+    in_place: bool,
 }
 
 /// Finds or makes the block `lanes x steps` of `src`, whose rows are the lanes.
@@ -205,12 +238,12 @@ fn place<S: Simd, const A: bool>(
 ) -> Block {
     let width = panel_width::<S, A>();
     if steps.is_empty() {
-        return Block { start: std::ptr::null(), panel: 0, lane: 0, step: 0 };
+        return Block { start: std::ptr::null(), panel: 0, lane: 0, step: 0, in_place: false };
     }
     let data = src.from(lanes.start, steps.start);
     if in_place {
         let (lane, step) = (src.row_stride, src.col_stride);
-        return Block { start: data.as_ptr(), panel: width * lane, lane, step };
+        return Block { start: data.as_ptr(), panel: width * lane, lane, step, in_place };
     }
     let dst = buffer.get(lanes.len().next_multiple_of(width) * steps.len());
     simd.enter(Pack::<A> {
@@ -221,7 +254,20 @@ fn place<S: Simd, const A: bool>(
         steps: steps.len(),
         dst,
     });
-    Block { start: buffer.0.as_ptr().cast(), panel: width * steps.len(), lane: 1, step: width }
+    Block {
+        start: buffer.0.as_ptr().cast(),
+        panel: width * steps.len(),
+        lane: 1,
+        step: width,
+        in_place: false,
+    }
+}
+
+/// Room for the block `lanes x steps` of B, packed.
+fn keep<S: Simd>(lanes: usize, steps: usize, buffer: &mut Lines) -> Block {
+    let width = panel_width::<S, false>();
+    let start = buffer.get(lanes.next_multiple_of(width) * steps).as_mut_ptr();
+    Block { start, panel: width * steps, lane: 1, step: width, in_place: false }
 }
 
 /// Cuts a range into pieces of `len`, the last of which may be shorter.

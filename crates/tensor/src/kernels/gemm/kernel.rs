@@ -21,11 +21,12 @@ pub(super) struct Tile<'a> {
     pub a: *const f32,
     pub a_row: usize,
     pub a_col: usize,
-    /// Row `p` of B starts at `b + part.b + p * b_row`. All `vectors(cols) * LANES` elements of it are
-    /// readable, those past `cols` are of no consequence; or, if `b_ends`, `cols <= LANES` of them.
+    /// Row `p` of B starts at `b + part.b + p * b_row`.
     pub b: *const f32,
-    pub b_ends: bool,
     pub b_row: usize,
+    /// Only the first `cols` elements of each row of B are readable. Otherwise whole vectors are, and what lies past
+    /// `cols` is of no consequence.
+    pub b_ends: bool,
     pub c: *mut f32,
     pub c_row: usize,
     /// Add to C instead of overwriting it.
@@ -37,6 +38,19 @@ pub(super) struct Tile<'a> {
     pub prefetch_a: usize,
     /// How far behind `b` the row lies that is fetched at each step; 0 if the block is in a cache already.
     pub prefetch_b: usize,
+    /// Where to leave a copy of B, as a packed panel; null for nowhere. The loads are made anyway, and the stores cost
+    /// next to nothing beside the multiply-adds.
+    pub keep_b: *mut f32,
+    /// What to bring into the second cache meanwhile.
+    pub ahead: Option<Ahead>,
+}
+
+/// Rows of B, `stride` apart, that later tiles read: a row in every `every` steps, a power of two.
+#[derive(Clone, Copy)]
+pub(super) struct Ahead {
+    pub row: *const f32,
+    pub stride: usize,
+    pub every: usize,
 }
 
 impl Tile<'_> {
@@ -52,12 +66,11 @@ impl Tile<'_> {
             ($($rows:literal)*) => {
                 match self.rows {
                     $($rows => if const { $rows <= S::MR } {
-                        if self.b_ends {
-                            simd.enter(Instance::<$rows, 1, true>(self));
-                        } else if self.cols > S::LANES {
-                            simd.enter(Instance::<$rows, NV, false>(self));
-                        } else {
-                            simd.enter(Instance::<$rows, 1, false>(self));
+                        match (self.cols > S::LANES, self.b_ends) {
+                            (true, false) => simd.enter(Instance::<$rows, NV, false>(self)),
+                            (true, true) => simd.enter(Instance::<$rows, NV, true>(self)),
+                            (false, false) => simd.enter(Instance::<$rows, 1, false>(self)),
+                            (false, true) => simd.enter(Instance::<$rows, 1, true>(self)),
                         }
                     })*
                     _ => unreachable!("a tile has at most 12 rows"),
@@ -71,7 +84,7 @@ impl Tile<'_> {
 /// Elements in a cache line.
 const LINE: usize = 16;
 
-/// A tile of `R` rows and `W` vectors, which its maker vouches for as in [`Tile::run`]. `ENDS` is `b_ends`.
+/// A tile of `R` rows and `W` vectors, which its maker vouches for as in [`Tile::run`]; `ENDS` is its `b_ends`.
 struct Instance<'t, const R: usize, const W: usize, const ENDS: bool>(&'t Tile<'t>);
 
 impl<S: Simd, const R: usize, const W: usize, const ENDS: bool> Op<S> for Instance<'_, R, W, ENDS> {
@@ -86,6 +99,7 @@ impl<S: Simd, const R: usize, const W: usize, const ENDS: bool> Op<S> for Instan
             }
         }
         let mut acc = [[simd.splat(0.0); W]; R];
+        let (mut keep, mut ahead) = (t.keep_b, t.ahead);
         for part in t.parts {
             let (mut a, mut b) = (t.a.wrapping_add(part.a), t.b.wrapping_add(part.b));
             for p in 0..part.k {
@@ -99,11 +113,29 @@ impl<S: Simd, const R: usize, const W: usize, const ENDS: bool> Op<S> for Instan
                         simd.prefetch(b.wrapping_add(t.prefetch_b + j * S::LANES));
                     }
                 }
+                if let Some(ahead) = &mut ahead
+                    && p & (ahead.every - 1) == 0
+                {
+                    for j in 0..W {
+                        simd.prefetch_far(ahead.row.wrapping_add(j * S::LANES));
+                    }
+                    ahead.row = ahead.row.wrapping_add(ahead.stride);
+                }
                 let bs: [S::V; W] = std::array::from_fn(|j| {
-                    let b = b.wrapping_add(j * S::LANES);
+                    let from = j * S::LANES;
+                    let b = b.wrapping_add(from);
                     // SAFETY: `a` and `b` are at column and row `p < k` of this part, see `Tile`.
-                    unsafe { if ENDS { simd.load_first(b, t.cols) } else { simd.load(b) } }
+                    unsafe {
+                        if ENDS && j + 1 == W { simd.load_first(b, t.cols - from) } else { simd.load(b) }
+                    }
                 });
+                if !keep.is_null() {
+                    for (j, &b) in bs.iter().enumerate() {
+                        // SAFETY: the panel's next step, see `Tile`.
+                        unsafe { simd.store(keep.add(j * S::LANES), b) };
+                    }
+                    keep = keep.wrapping_add(NV * S::LANES);
+                }
                 for (i, acc) in acc.iter_mut().enumerate() {
                     // SAFETY: as above, with `i < R == rows`.
                     let x = simd.splat(unsafe { *a.add(i * t.a_row) });

@@ -4,6 +4,7 @@ use super::block::{MANY_ROWS, NC, b_in_place, multiply, multiply_shared};
 use super::simd::Simd;
 use super::{Mat, Product};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Below this many multiply-adds, waking another thread costs more than it saves.
 pub(super) const SMALL: usize = 1 << 20;
@@ -19,28 +20,33 @@ const SHARED_FROM: usize = 192;
 pub(super) fn run<S: Simd>(simd: S, p: Product<'_>) {
     let (m, n) = (p.a.rows, p.b.cols);
     let work = m.saturating_mul(n).saturating_mul(p.a.cols);
-    if work >= SMALL && m >= SHARED_FROM && !(b_in_place(&p.b, m) && n.is_multiple_of(S::LANES)) {
+    if work >= SMALL && m >= SHARED_FROM && !b_in_place(&p.b, m) {
         return multiply_shared(simd, &p);
     }
     if work < SMALL || rayon::current_num_threads() == 1 {
         // SAFETY: all of C, on this thread alone.
         return unsafe { multiply(simd, &p, 0..m, 0..n) };
     }
-    let (height, width) = task_shape(m, n, work, &p.b);
-    let across = n.div_ceil(width);
-    let (p, tasks) = (&p, m.div_ceil(height) * across);
-    (0..tasks).into_par_iter().with_max_len(1).for_each(|task| {
-        let (i, j) = (task / across * height, task % across * width);
+    let (down, across) = task_grid(m, n, work, &p.b);
+    let p = &p;
+    (0..down * across).into_par_iter().with_max_len(1).for_each(|task| {
+        let (rows, cols) = (share(m, 12, down, task / across), share(n, 32, across, task % across));
         // SAFETY: tasks are disjoint rectangles of C.
-        unsafe { multiply(simd, p, i..m.min(i + height), j..n.min(j + width)) };
+        unsafe { multiply(simd, p, rows, cols) };
     });
 }
 
-/// Rows and columns of C in one task, by shape alone. Each task packs for itself what it does not
-/// read in place: so tasks that pack B are tall, to pack it few times over.
-fn task_shape(m: usize, n: usize, work: usize, b: &Mat<'_>) -> (usize, usize) {
+/// Part `i` of `len` in `parts` parts that are as equal as they can be in whole units.
+fn share(len: usize, unit: usize, parts: usize, i: usize) -> Range<usize> {
+    let start = |i: usize| (len.div_ceil(unit) * i / parts * unit).min(len);
+    start(i)..start(i + 1)
+}
+
+/// How many tasks there are down and across C, by shape alone. Each packs for itself what it does not read in place: so
+/// tasks that pack B are tall, to pack it few times over.
+fn task_grid(m: usize, n: usize, work: usize, b: &Mat<'_>) -> (usize, usize) {
     let wanted = (work / TASK).clamp(1, MAX_TASKS);
-    let (down, across) = if m < MANY_ROWS {
+    if m < MANY_ROWS {
         // Few rows: what costs is to read B, so nobody reads what another reads.
         (1, wanted.min(n.div_ceil(32)))
     } else if b_in_place(b, m) {
@@ -49,7 +55,5 @@ fn task_shape(m: usize, n: usize, work: usize, b: &Mat<'_>) -> (usize, usize) {
     } else {
         let across = wanted.min(n.div_ceil(NC));
         (wanted.div_ceil(across).min(m.div_ceil(512)), across)
-    };
-    // Whole micro-tiles of any instruction set, but for the last row and column of tasks.
-    (m.div_ceil(down).next_multiple_of(12), n.div_ceil(across).next_multiple_of(32))
+    }
 }

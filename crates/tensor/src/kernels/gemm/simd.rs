@@ -24,6 +24,10 @@ pub(super) trait Simd: Copy + Send + Sync {
     #[inline(always)]
     fn prefetch(self, _p: *const f32) {}
 
+    /// [`prefetch`](Self::prefetch) into the second cache, for what is read later.
+    #[inline(always)]
+    fn prefetch_far(self, _p: *const f32) {}
+
     fn splat(self, x: f32) -> Self::V;
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
@@ -39,6 +43,9 @@ pub(super) trait Simd: Copy + Send + Sync {
     /// # Safety
     /// `p` must be valid for reading `min(n, LANES)` elements.
     unsafe fn load_first(self, p: *const f32, n: usize) -> Self::V;
+    /// # Safety
+    /// `p` must be valid for writing `LANES` elements; no alignment is asked for.
+    unsafe fn store(self, p: *mut f32, v: Self::V);
     /// Stores the first `n` lanes; `n >= LANES` is a full store.
     /// # Safety
     /// `p` must be valid for writing `min(n, LANES)` elements.
@@ -108,6 +115,11 @@ impl Simd for Portable {
     unsafe fn load_first(self, p: *const f32, n: usize) -> Self::V {
         // SAFETY: only the first min(n, 4) elements are read.
         std::array::from_fn(|i| if i < n { unsafe { *p.add(i) } } else { 0.0 })
+    }
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32, v: Self::V) {
+        // SAFETY: the caller vouches for 4 writable elements; an array of f32 has their alignment.
+        unsafe { p.cast::<Self::V>().write(v) }
     }
     #[inline(always)]
     unsafe fn store_first(self, p: *mut f32, v: Self::V, n: usize) {

@@ -192,6 +192,8 @@ impl Band<'_> {
             // As for a plain product in place, see there.
             prefetch_a: if next_rows { rows.len() * a_row } else { 0 },
             prefetch_b: if first && b_row > NV * S::LANES { 24 * b_row } else { 0 },
+            keep_b: std::ptr::null_mut(),
+            ahead: None,
         }
     }
 }

@@ -191,7 +191,18 @@ fn every_layout_with_every_option() {
 #[test]
 fn several_blocks() {
     let mut random = Random(3);
-    for shape in [[100, 513, 300], [13, 1030, 270], [200, 40, 530], [1, 700, 130], [130, 700, 1]] {
+    let shapes = [
+        [100, 513, 300],
+        [13, 1030, 270],
+        [200, 600, 30],
+        [200, 40, 530],
+        [1, 700, 130],
+        [130, 700, 1],
+        // Few rows, and whole vectors of B: kept by the first row of tiles.
+        [30, 1100, 272],
+        [95, 520, 288],
+    ];
+    for shape in shapes {
         for (la, lb) in
             [(Rows, Rows), (Columns, Rows), (Rows, Columns), (Strided, Strided), (SubView, SubView)]
         {

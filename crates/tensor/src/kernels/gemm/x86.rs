@@ -35,6 +35,11 @@ impl Simd for Avx512 {
         unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
     }
     #[inline(always)]
+    fn prefetch_far(self, p: *const f32) {
+        // SAFETY: a hint, which never faults. (SSE is part of every x86-64.)
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
+    }
+    #[inline(always)]
     fn splat(self, x: f32) -> __m512 {
         // SAFETY: `self` proves AVX-512F.
         unsafe { _mm512_set1_ps(x) }
@@ -71,6 +76,11 @@ impl Simd for Avx512 {
     unsafe fn load_first(self, p: *const f32, n: usize) -> __m512 {
         // SAFETY: `self` proves AVX-512F; lanes outside the mask are not accessed.
         unsafe { _mm512_maskz_loadu_ps(mask16(n), p) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32, v: __m512) {
+        // SAFETY: `self` proves AVX-512F; the caller vouches for 16 writable elements.
+        unsafe { _mm512_storeu_ps(p, v) }
     }
     #[inline(always)]
     unsafe fn store_first(self, p: *mut f32, v: __m512, n: usize) {
@@ -143,11 +153,16 @@ impl Simd for Avx2 {
         unsafe { _mm256_maskload_ps(p, mask8(n)) }
     }
     #[inline(always)]
+    unsafe fn store(self, p: *mut f32, v: __m256) {
+        // SAFETY: `self` proves AVX2; the caller vouches for 8 writable elements.
+        unsafe { _mm256_storeu_ps(p, v) }
+    }
+    #[inline(always)]
     unsafe fn store_first(self, p: *mut f32, v: __m256, n: usize) {
         if n >= 8 {
             // Masked stores are slow on some CPUs, and whole tiles are the common case.
-            // SAFETY: `self` proves AVX2; the caller vouches for 8 writable elements.
-            return unsafe { _mm256_storeu_ps(p, v) };
+            // SAFETY: as for `store`.
+            return unsafe { self.store(p, v) };
         }
         // SAFETY: `self` proves AVX2; lanes outside the mask are not accessed.
         unsafe { _mm256_maskstore_ps(p, mask8(n), v) }

@@ -36,12 +36,14 @@ macro_rules! function {
     };
 }
 
-const FUNCTIONS: [Function; 10] = [
+const FUNCTIONS: [Function; 12] = [
     function!(exp, f64::exp, 0.95),
     function!(exp_m1, f64::exp_m1, 1.27),
     function!(tanh, f64::tanh, 1.35),
     function!(sigmoid, |x| 1.0 / (1.0 + (-x).exp()), 1.75),
     function!(ln, f64::ln, 1.00),
+    function!(log2, f64::log2, 9.0),
+    function!(log10, f64::log10, 9.0),
     function!(ln_1p, f64::ln_1p, 1.64),
     function!(softplus, |x| x.max(0.0) + (-x.abs()).exp().ln_1p(), 1.87),
     function!(erf, libm::erf, 1.09),

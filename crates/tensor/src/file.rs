@@ -7,13 +7,22 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::error::{Error, Result};
-
 /// Writes `bytes` to `path`, replacing a file that may be there.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+///
+/// # Errors
+/// The operating system's. The file is then what it was before.
+///
+/// ```
+/// let path = std::env::temp_dir().join(format!("downhill-file-{}", std::process::id()));
+/// downhill_tensor::file::write(&path, b"all of it")?;
+/// assert_eq!(std::fs::read(&path)?, b"all of it");
+/// # std::fs::remove_file(&path)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // Process and counter keep two writers of one path out of each other's way; the last one to rename wins.
     static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename.into()).map_err(Error::io(path))?;
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
     let mut beside = OsString::from(".");
     beside.push(name);
     beside.push(format!(".{}-{}.part", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed)));
@@ -24,7 +33,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         // The first error is the one worth telling; if the part cannot be removed either, it stays.
         let _ = fs::remove_file(&beside);
     }
-    written.map_err(Error::io(path))
+    written
 }
 
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
