@@ -25,7 +25,7 @@
 //! | [`tensor`] | arrays: shapes, views, arithmetic, matrix products |
 //! | [`autograd`] | gradients: [`Var`](autograd::Var), `backward`, [`gradcheck`](autograd::gradcheck()) |
 //! | [`nn`] | layers, losses, `#[derive(Module)]` |
-//! | [`optim`] | optimizers |
+//! | [`optim`] | optimizers, parameter groups, schedules |
 //! | [`data`] | datasets, loaders, file formats |
 //! | [`learner`] | the training loop |
 #![forbid(unsafe_code)]
@@ -46,6 +46,6 @@ pub mod prelude {
     pub use downhill_nn::{
         Forward, Linear, Module, ReLU, Sequential, cross_entropy, mnist_loss, mse_loss, sequential,
     };
-    pub use downhill_optim::{BasicOptim, Optimizer, Sgd};
+    pub use downhill_optim::{Adam, AdamW, BasicOptim, Optimizer, Sgd};
     pub use downhill_tensor::{Rng, Tensor};
 }

@@ -70,10 +70,12 @@ impl<E: Float> ChannelNorm<E> {
     #[track_caller]
     fn check(&self, op: &str, x: &[usize]) -> [&[E]; 4] {
         assert!(x.len() >= 2, "{op}: expected shape [n, c, ..], got {x:?}");
-        [&self.mean, &self.scale, &self.weight, &self.bias].map(|t| {
+        let parameters = [&self.mean, &self.scale, &self.weight, &self.bias];
+        for t in parameters {
             assert!(*t.shape() == [x[1]], "{op}: shapes differ: input {x:?}, parameter {:?}", t.shape());
-            t.as_slice().unwrap_or_else(|| panic!("{op}: parameters must be contiguous"))
-        })
+            assert!(t.is_contiguous(), "{op}: parameters must be contiguous");
+        }
+        parameters.map(Tensor::dense_slice)
     }
 }
 
@@ -154,7 +156,11 @@ impl<E: Float> Tensor<E> {
     pub fn channel_norm(&self, norm: &ChannelNorm<E>, residual: Option<&Self>, after: After) -> Self {
         let parameters = norm.check("channel_norm", self.shape());
         let x = self.channels_innermost();
-        let residual = residual.map(|r| r.in_memory_like("channel_norm", &x));
+        // Not by `map`: a closure would take the blame for a wrong shape.
+        let residual = match residual {
+            Some(residual) => Some(residual.in_memory_like("channel_norm", &x)),
+            None => None,
+        };
         let mut out = Buffer::stale(x.numel());
         let (data, width) = (x.dense_slice(), task_rows(self.shape()[1]));
         let relus = after == After::Relu;
@@ -168,7 +174,7 @@ impl<E: Float> Tensor<E> {
                     (None, false) => map_rows(out, [x], parameters, |_, [x], p| normalized(x, p)),
                     (None, true) => map_rows(out, [x], parameters, |_, [x], p| relu(normalized(x, p))),
                     (Some(r), false) => {
-                        map_rows(out, [x, r], parameters, |_, [x, r], p| normalized(x, p) + r)
+                        map_rows(out, [x, r], parameters, |_, [x, r], p| normalized(x, p) + r);
                     }
                     (Some(r), true) => {
                         map_rows(out, [x, r], parameters, |_, [x, r], p| relu(normalized(x, p) + r));

@@ -97,6 +97,8 @@ fn operations(x: &Tensor, y: &Tensor, hashes: &mut Hashes) {
         "any" => x.gt(1.0).any(0);
         "linear" => x.linear(y, None);
         "linear_relu" => x.linear_relu(y, None);
+        "update_" => { let mut z = x.clone(); Tensor::update_("t", [&mut z], [y], |[z], [y]| [z * 0.9 + y / (z * z + 1.0).sqrt()]); z };
+        "fuse_sum" => Tensor::scalar(Tensor::fuse_sum("t", [x, y], |[x, y]| f64::from(x) * f64::from(y)));
         "addmm_" => { let mut z = x.matmul(&y.t()); z.addmm_(x, &y.t()); z };
     }
 }
