@@ -35,6 +35,13 @@ struct Task {
 #[derive(Clone, Copy)]
 struct Output(*mut f32);
 
+impl Output {
+    /// By a method, so that a closure captures the whole and not just the pointer.
+    fn start(self) -> *mut f32 {
+        self.0
+    }
+}
+
 // SAFETY: it stands for an exclusive borrow of C, of which tasks write disjoint rectangles.
 unsafe impl Sync for Output {}
 // SAFETY: as above.
@@ -46,9 +53,8 @@ pub(super) fn run<S: Simd>(simd: S, sums: &Sums<'_>, c: &mut [f32]) {
     let (tasks, work) = tasks(sums);
     let c = Output(c.as_mut_ptr());
     let compute = |task: &Task| {
-        let c = c;
         // SAFETY: `check` has passed, and tasks are disjoint rectangles of C, which is borrowed here.
-        unsafe { task.compute(simd, sums, c.0) }
+        unsafe { task.compute(simd, sums, c.start()) }
     };
     if work < SMALL || rayon::current_num_threads() == 1 {
         tasks.iter().for_each(compute);
@@ -120,7 +126,7 @@ impl Task {
             {
                 // SAFETY: these are whole rows of C, which are ours alone; all bits zero is an f32.
                 unsafe {
-                    c.add((band.start + rows.start) * sums.c_row).write_bytes(0, rows.len() * sums.c_row)
+                    c.add((band.start + rows.start) * sums.c_row).write_bytes(0, rows.len() * sums.c_row);
                 };
             } else {
                 bands.push((band, sums.plan.blocks(run).peekable()));
