@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 use downhill::autograd::Var;
 use downhill::tensor::{Rng, Tensor};
 
-use crate::{data, layers, peers, step};
+use crate::{data, layers, peers, resnet, step};
 
 /// A piece of work, ready to be repeated.
 pub type Work = Box<dyn FnMut()>;
@@ -12,7 +12,8 @@ pub type Work = Box<dyn FnMut()>;
 /// All names that [`case`] understands, for messages.
 pub const NAMES: &str = "gemm_MxKxN, gemm_gemmcrate_MxKxN, gemm_matrixmultiply_MxKxN, add_N, exp_N, expf_N, sum_N, \
                          memcpy_N, fma_N, autograd_overhead_N, adam_step, adam_memcpy, loader_epoch, load_png_folder, \
-                         decode_png_folder, conv_forward_NxCxHxW_OCxKHxKWsSpP, conv_input_.., conv_weight_..";
+                         decode_png_folder, conv_forward_NxCxHxW_OCxKHxKWsSpP, conv_input_.., conv_weight_.., \
+                         resnet18_step, resnet18_forward";
 
 /// What is timed unless cases are named.
 pub const DEFAULT: &[&str] = &[
@@ -49,6 +50,8 @@ pub fn case(name: &str, threads: usize) -> Result<Work> {
         "loader_epoch" => return data::loader_epoch(),
         "load_png_folder" => return data::load_png_folder(),
         "decode_png_folder" => return data::decode_png_folder(),
+        "resnet18_step" => return Ok(resnet::step()),
+        "resnet18_forward" => return Ok(resnet::forward()),
         _ => {}
     }
     if let Some(layer) = name.strip_prefix("conv_") {

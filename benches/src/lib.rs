@@ -5,4 +5,5 @@ pub mod cases;
 mod data;
 mod layers;
 mod peers;
+mod resnet;
 mod step;

@@ -7,6 +7,7 @@ use downhill_tensor::{Float, Tensor};
 
 use crate::anomaly;
 use crate::mode::{EnableGrad, NoGrad, is_anomaly_detected};
+use crate::profile;
 use crate::record::{Backward, Record};
 use crate::var::{Var, lock};
 
@@ -284,6 +285,7 @@ impl Pass {
             add(pending, input, gradient);
         });
         let op = var.op();
+        profile::mark(op, true);
         assert!(count == inputs.len(), "backward of {op}: {count} gradients for {} inputs", inputs.len());
         if let Some((input, gradient)) = misfit {
             panic!("backward of {op}: shapes differ: input {input:?}, gradient {gradient:?}");

@@ -74,6 +74,7 @@ mod gradcheck;
 mod hook;
 mod mode;
 mod ops;
+pub mod profile;
 mod record;
 #[cfg(feature = "proptest")]
 pub mod strategies;

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use downhill_tensor::{Float, Tensor};
 
 use crate::mode::is_grad_enabled;
+use crate::profile;
 use crate::var::{Var, lock};
 
 /// What a backward function is given.
@@ -206,6 +207,7 @@ impl<T: Float> Var<T> {
     where
         F: Fn(Backward<'_, T>) -> [Option<Var<T>>; N] + Send + Sync + 'static,
     {
+        profile::mark(op, false);
         if !is_recorded(inputs) {
             return Var::new(value);
         }
@@ -221,6 +223,7 @@ impl<T: Float> Var<T> {
         value: Tensor<T>,
         backward: impl Fn(Backward<'_, T>) -> Vec<Option<Var<T>>> + Send + Sync + 'static,
     ) -> Var<T> {
+        profile::mark(op, false);
         if !is_recorded(inputs) {
             return Var::new(value);
         }

@@ -94,6 +94,8 @@ fn images() {
         "conv2d: expected four axes each: input [2, 3], weight [6, 4, 3, 3]" <- t(&[2, 3]).conv2d(&w, None, &o);
         "conv2d: channels do not fit 2 groups: input [2, 4, 5, 6], weight [6, 4, 3, 3]"
             <- x.conv2d(&w, None, &o.groups(2));
+        "multiply_adds: channels do not fit 2 groups: input [2, 4, 5, 6], weight [6, 4, 3, 3]"
+            <- o.groups(2).multiply_adds(x.shape(), w.shape());
         "conv2d: channels do not fit 0 groups: input [2, 4, 5, 6], weight [6, 4, 3, 3]"
             <- x.conv2d(&w, None, &o.groups(0));
         "conv2d: stride and dilation must be positive, got [1, 0] and [1, 1]"

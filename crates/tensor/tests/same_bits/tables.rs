@@ -250,8 +250,36 @@ pub(crate) fn products<E: Float>(hashes: &mut Hashes) {
     }
 }
 
-/// Images: convolution, pooling.
+/// Layers large enough for several tasks and blocks, and the path of the first layer of a network.
+fn layers<E: Float>(hashes: &mut Hashes) {
+    let rng = &mut Rng::new(8);
+    for (shape, kernel, stride) in [
+        ([64, 3, 16, 16], [20, 3, 7, 7], 2),
+        ([64, 48, 5, 5], [40, 48, 3, 3], 1),
+        ([16, 130, 2, 2], [70, 130, 3, 3], 2),
+        ([1, 20, 40, 40], [33, 20, 3, 3], 1),
+    ] {
+        let (x, w) = (Tensor::<E>::randn(&shape, rng), Tensor::<E>::randn(&kernel, rng));
+        let options = Conv2dOptions::default().stride(stride).padding(kernel[2] / 2);
+        let y = x.conv2d(&w, None, &options);
+        let (mean, scale) = y.channel_moments();
+        let norm = ChannelNorm { weight: mean.clone(), bias: scale.clone(), mean, scale };
+        let z = y.channel_norm(&norm, Some(&y), After::Relu);
+        let how =
+            ChannelNormBackward { after: After::Relu, out: Some(&z), own_statistics: true, input: true };
+        let found = y.channel_norm_backward(&norm, z.clone(), &how);
+        let input = y.conv2d_input(&w, [shape[2], shape[3]], &options);
+        let weight = x.conv2d_weight(&y, [kernel[2], kernel[3]], &options);
+        let parts = [y, input, weight, norm.mean, norm.scale, z, found.weight, found.bias];
+        for (i, part) in parts.iter().chain(&found.input).enumerate() {
+            hashes.push((format!("layer {shape:?} {kernel:?} {i}"), hash(part)));
+        }
+    }
+}
+
+/// Images: convolution, normalisation, pooling.
 pub(crate) fn images<E: Float>(hashes: &mut Hashes) {
+    layers::<E>(hashes);
     let rng = &mut Rng::new(7);
     let x = Tensor::<E>::randn(&[4, 6, 13, 11], rng);
     let (w, bias) = (Tensor::<E>::randn(&[8, 3, 3, 3], rng), Tensor::<E>::randn(&[8], rng));
