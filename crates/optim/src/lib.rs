@@ -43,7 +43,7 @@
 //! # Groups, rates and schedules
 //!
 //! Parameters come in [groups](ParamGroup) with their own [hyper-parameters](Hypers), under fastai's names, to be set at
-//! any time: for all groups, for each, or spread over them ([`slice`]). A [`Schedule`] is a function of the position in
+//! any time: for all groups, for each, or spread over them ([`slice()`]). A [`Schedule`] is a function of the position in
 //! training, and whoever trains sets what it says.
 //!
 //! ```
