@@ -120,12 +120,12 @@ fn build(copy: &Path) -> Result<PathBuf> {
         .context("starting cargo")?;
     ensure!(output.status.success(), "the tests with planted mistakes do not build");
     let messages = String::from_utf8_lossy(&output.stdout).into_owned();
-    let programs = messages.lines().filter_map(|line| {
+    let mut programs = messages.lines().filter_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
         (message["target"]["name"] == "gradients")
             .then(|| message["executable"].as_str().map(PathBuf::from))?
     });
-    programs.last().context("cargo names no test program")
+    programs.next_back().context("cargo names no test program")
 }
 
 /// Runs properties with one mistake or none: whether all pass, and what they print.

@@ -21,12 +21,14 @@ use downhill_autograd::Var;
 use downhill_autograd::strategies::{Case, Derivatives, check_with};
 use proptest::prelude::*;
 
+type Function<'a, P> = &'a dyn Fn(&[Var<f64>], &P) -> Var<f64>;
+
 /// The property, and that the function records the operation that the table says. Boxed, to be compiled once.
 pub(crate) fn check<P: Debug + 'static>(
     test: &str,
     op: &str,
     cases: BoxedStrategy<Case<P>>,
-    f: &dyn Fn(&[Var<f64>], &P) -> Var<f64>,
+    f: Function<'_, P>,
 ) {
     check_with(test, Derivatives::Second, cases, |x, arguments| {
         let y = f(x, arguments);
