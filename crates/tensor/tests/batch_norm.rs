@@ -58,7 +58,7 @@ fn check<E: Float>(shape: &[usize], forms: &[common::Memory; 3], options: [bool;
     // The mask is that of the result, whose last bits may differ from the formula's where it is near zero.
     let positive = channels(&x.channel_norm(&norm, with_residual.then_some(&r), After::Nothing)).gt(0.0);
     let h = channels(&g);
-    let h = if relus { positive.where_(&h, &Tensor::zeros(h.shape())) } else { h };
+    let h = if relus { positive.where_(&h, Tensor::zeros(h.shape())) } else { h };
     let out = with_residual.then_some(&y);
     let how = ChannelNormBackward { after, out, own_statistics, input };
     let gradients = x.channel_norm_backward(&norm, g.clone(), &how);
