@@ -2,6 +2,8 @@
 #![deny(unsafe_code)]
 
 pub mod cases;
+mod data;
 mod layers;
 mod peers;
+mod resnet;
 mod step;

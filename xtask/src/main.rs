@@ -4,7 +4,9 @@
 mod ch04;
 mod ci;
 mod compare;
+mod download;
 mod golden;
+mod mutants;
 mod report;
 mod reproduce;
 
@@ -30,8 +32,19 @@ enum Command {
     },
     /// Time downhill beside other crates and PyTorch, and print the ratios.
     Compare(compare::Options),
+    /// Get the four MNIST files into data/mnist, from mirrors or from a folder, and check them.
+    ///
+    /// Files that are there and right stay; an interrupted download goes on where it stopped.
+    Download(download::Options),
+    /// Write the embedded 3-versus-7 sample as the book's folder of PNG files: train/3/10000.png and so on.
+    ExportPng {
+        /// The folder to make.
+        dir: PathBuf,
+    },
     /// Run everything that must be green: format, lints, tests, documentation, architecture, golden files, the chapter.
     Ci,
+    /// Plant wrong derivatives in a copy of the autograd crate, and see whether its tests find each of them.
+    Mutants,
     /// Cut the embedded 3-versus-7 sample out of the four MNIST files. (Its result is in the repository already.)
     Sample {
         /// The folder with the MNIST files, gzipped or not.
@@ -48,7 +61,10 @@ fn main() -> ExitCode {
         Command::Reproduce(options) => reproduce::run(&options),
         Command::Golden { dir } => golden::run(&dir),
         Command::Compare(options) => compare::run(&options),
+        Command::Download(options) => download::run(&options),
+        Command::ExportPng { dir } => export_png(&dir),
         Command::Ci => ci::run(),
+        Command::Mutants => mutants::run(),
         Command::Sample { from, to } => sample(&from, &to),
     };
     match outcome {
@@ -64,6 +80,12 @@ fn main() -> ExitCode {
 fn sample(from: &Path, to: &Path) -> Result<bool> {
     downhill::data::MnistSample::cut(from, to)?;
     println!("wrote the sample to {}", to.display());
+    Ok(true)
+}
+
+fn export_png(dir: &Path) -> Result<bool> {
+    let count = downhill::data::MnistSample::export_png(root().join("data/mnist_sample"), dir)?;
+    println!("wrote {count} images to {}", dir.display());
     Ok(true)
 }
 

@@ -67,6 +67,16 @@ impl Row {
     }
 }
 
+impl Row {
+    /// A count, which must be the book's.
+    pub(crate) fn count(section: &str, name: &str, book: usize, ours: usize) -> Row {
+        let verdict = if book == ours { Verdict::Pass } else { Verdict::Fail };
+        let (book, ours) = (book as f64, ours as f64);
+        let (section, name) = (section.to_string(), name.to_string());
+        Row { section, name, book, ours, low: ours, high: ours, verdict, seconds: 0.0 }
+    }
+}
+
 /// The probability with which one more run lies in the interval. With two hundred rows, a level of 95 % would fail ten
 /// of them in a perfect reproduction.
 const LEVEL_Z: f64 = 3.290_527; // the normal quantile of 99.9 %, two-sided

@@ -6,7 +6,8 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::ch04::{Context, SECTIONS};
+use crate::ch04::{Context, SECTIONS, Section};
+use crate::download;
 use crate::report::{Report, Row, Verdict};
 
 #[derive(clap::Args)]
@@ -26,14 +27,13 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<bool> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     downhill::tensor::set_num_threads(cores)?;
-    let wanted = |key: &str| options.section.is_empty() || options.section.iter().any(|s| s == key);
-    let sections: Vec<_> = SECTIONS.iter().filter(|s| wanted(s.key)).collect();
+    let (sections, complete) = wanted(options)?;
 
     let epochs: u64 = sections.iter().map(|s| s.epochs * options.seeds).sum();
     let style = "{msg:32} {wide_bar} {pos}/{len} epochs {elapsed}";
     let bar = ProgressBar::new(epochs).with_style(ProgressStyle::with_template(style)?);
     let ticking = bar.clone();
-    let ctx = Context::new((0..options.seeds).collect(), Box::new(move || ticking.inc(1)))?;
+    let ctx = Context::new(complete, (0..options.seeds).collect(), Box::new(move || ticking.inc(1)))?;
 
     let mut report = Report::default();
     for section in sections {
@@ -52,6 +52,33 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     println!("{} rows agree with the book, {failed} do not.", report.rows.len() - failed);
     println!("Report: {}", options.json.display());
     Ok(failed == 0)
+}
+
+/// The sections to run, and whether the full MNIST files are there. Sections that need these are run if they are, or if
+/// they can be downloaded for a section that was asked for.
+fn wanted(options: &Options) -> Result<(Vec<&'static Section>, bool)> {
+    let asked = |section: &&Section| options.section.iter().any(|key| key == section.key);
+    let mut sections: Vec<&Section> =
+        SECTIONS.iter().filter(|section| options.section.is_empty() || asked(section)).collect();
+    let mut complete = download::is_complete()?;
+    if !complete && sections.iter().any(|section| section.needs_mnist && asked(section)) {
+        println!("The full MNIST files are needed.");
+        match download::with_defaults() {
+            Ok(done) => complete = done,
+            Err(error) => println!("{error:#}"),
+        }
+    }
+    if complete {
+        println!("The digits are those of the full MNIST files in {}.", download::folder().display());
+        return Ok((sections, true));
+    }
+    println!("The digits are those of the embedded sample.");
+    for section in sections.iter().filter(|section| section.needs_mnist) {
+        println!("Left out, as it needs the full MNIST files (cargo xtask download): {}.", section.title);
+        ensure!(!asked(section), "a section that was asked for cannot be run");
+    }
+    sections.retain(|section| !section.needs_mnist);
+    Ok((sections, false))
 }
 
 fn print_section(title: &str, seconds: f64, rows: &[Row]) {

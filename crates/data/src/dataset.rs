@@ -4,11 +4,15 @@
 //! tensors keeps them one by one, as the chapter's `list(zip(train_x, train_y))` does. Either way, what an item costs
 //! is paid once a batch.
 
+mod combine;
+
 use std::sync::Arc;
 
 use downhill_tensor::{Element, MAX_RANK, Tensor, stack};
 
 use crate::error::{Error, Result};
+
+pub use combine::{Cached, Concat, Map, Subset, random_split};
 
 /// Inputs and targets: index `i` of axis 0 of both is one item.
 pub type Batch<X, Y> = (Tensor<X>, Tensor<Y>);
@@ -61,6 +65,17 @@ pub trait Dataset: Send + Sync {
 }
 
 impl<D: Dataset + ?Sized> Dataset for Arc<D> {
+    type X = D::X;
+    type Y = D::Y;
+    fn len(&self) -> usize {
+        (**self).len()
+    }
+    fn batch(&self, idx: &[usize]) -> Result<Batch<D::X, D::Y>> {
+        (**self).batch(idx)
+    }
+}
+
+impl<D: Dataset + ?Sized> Dataset for Box<D> {
     type X = D::X;
     type Y = D::Y;
     fn len(&self) -> usize {
@@ -130,6 +145,13 @@ fn rows<E: Element>(tensor: &Tensor<E>, idx: &[usize]) -> Tensor<E> {
         Some(&first) if idx.iter().copied().eq(first..first + idx.len()) => {
             tensor.narrow(0, first, idx.len())
         }
+        // Of labels, each is an item: a gather of blocks would spend its time on their bounds.
+        _ if tensor.numel() == tensor.size(0) => {
+            let labels = tensor.as_slice().expect("made contiguous");
+            let shape: Vec<usize> =
+                std::iter::once(idx.len()).chain(tensor.shape()[1..].iter().copied()).collect();
+            Tensor::from_fn(&shape, |at| labels[idx[at[0]]])
+        }
         _ => tensor.index_select(0, idx),
     }
 }
@@ -186,7 +208,8 @@ fn stacked<P, E: Element>(
     Ok(stack(&chosen, 0))
 }
 
-fn check(idx: &[usize], len: usize) -> Result<()> {
+/// Whether all of `idx` are below `len`.
+pub(crate) fn check(idx: &[usize], len: usize) -> Result<()> {
     match idx.iter().find(|&&index| index >= len) {
         Some(&index) => Err(Error::Index { index, len }),
         None => Ok(()),

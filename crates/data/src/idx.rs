@@ -8,17 +8,21 @@
 mod codec;
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 
-use downhill_tensor::{Element, MAX_RANK, Tensor, file};
+use downhill_tensor::{Element, MAX_RANK, Tensor};
 use flate2::bufread::MultiGzDecoder;
 use flate2::{Compression, GzBuilder};
 
 use crate::error::{Error, Result};
+use crate::file;
 use codec::{Codec, Decode, Kind};
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// The most bytes of data that a gzipped file may unpack to.
+const MAX_UNPACKED: u64 = 1 << 33;
 
 /// An element type that IDX files can hold.
 ///
@@ -63,15 +67,35 @@ impl IdxElement for f64 {}
 /// ```
 pub fn read_idx<E: IdxElement>(path: impl AsRef<Path>) -> Result<Tensor<E>> {
     let path = path.as_ref();
-    let mut file = BufReader::new(File::open(path).map_err(Error::io(path))?);
+    read_idx_from(path, BufReader::new(File::open(path).map_err(Error::io(path))?), MAX_UNPACKED)
+}
+
+/// The tensor in the IDX file that `source` delivers, gzipped or plain. `name` is what errors call it. Gzipped data may
+/// have at most `limit` bytes when unpacked: a few bytes can become a thousand times as many.
+///
+/// # Errors
+/// As [`read_idx`].
+///
+/// ```
+/// let bytes = [0, 0, 0x08, 1, 0, 0, 0, 3, 7, 8, 9];
+/// let t = downhill_data::read_idx_from::<u8>("three bytes", &bytes[..], 1 << 20)?;
+/// assert_eq!(t.to_vec(), [7, 8, 9]);
+/// # Ok::<(), downhill_data::Error>(())
+/// ```
+pub fn read_idx_from<E: IdxElement>(
+    name: impl AsRef<Path>,
+    mut source: impl BufRead,
+    limit: u64,
+) -> Result<Tensor<E>> {
+    let path = name.as_ref();
     let mut magic = Vec::new();
-    file.by_ref().take(2).read_to_end(&mut magic).map_err(Error::io(path))?;
+    source.by_ref().take(2).read_to_end(&mut magic).map_err(Error::io(path))?;
     let gzipped = magic == GZIP_MAGIC;
-    let mut whole = io::Cursor::new(magic).chain(file);
+    let mut whole = io::Cursor::new(magic).chain(source);
     if gzipped {
-        Reader { path, source: &mut MultiGzDecoder::new(whole) }.tensor()
+        Reader { path, source: &mut MultiGzDecoder::new(whole), limit }.tensor()
     } else {
-        Reader { path, source: &mut whole }.tensor()
+        Reader { path, source: &mut whole, limit: u64::MAX }.tensor()
     }
 }
 
@@ -79,13 +103,18 @@ pub fn read_idx<E: IdxElement>(path: impl AsRef<Path>) -> Result<Tensor<E>> {
 struct Reader<'a> {
     path: &'a Path,
     source: &'a mut dyn Read,
+    /// The most bytes of data to accept.
+    limit: u64,
 }
 
 impl Reader<'_> {
     fn tensor<E: IdxElement>(mut self) -> Result<Tensor<E>> {
         let (kind, decode, shape) = self.header::<E>()?;
         let bytes = self.size(kind, &shape)?;
-        let data = self.up_to(bytes)?;
+        let data = self.up_to(bytes.min(usize::try_from(self.limit).unwrap_or(usize::MAX)))?;
+        if data.len() < bytes && data.len() as u64 == self.limit {
+            return Err(self.error(format!("at most {} bytes of data", self.limit), format!("{bytes}")));
+        }
         if data.len() < bytes {
             let expected = format!("{bytes} bytes of data for shape {shape:?}");
             return Err(self.error(expected, format!("{}", data.len())));
@@ -176,9 +205,9 @@ pub fn write_idx<E: IdxElement>(path: impl AsRef<Path>, tensor: &Tensor<E>) -> R
     if path.as_os_str().as_encoded_bytes().ends_with(b".gz") {
         let mut gzip = GzBuilder::new().mtime(0).write(Vec::new(), Compression::best());
         let gzipped = gzip.write_all(&plain).and_then(|()| gzip.finish()).map_err(Error::io(path))?;
-        file::write(path, &gzipped).map_err(Error::io(path))
+        file::write(path, &gzipped)
     } else {
-        file::write(path, &plain).map_err(Error::io(path))
+        file::write(path, &plain)
     }
 }
 

@@ -9,14 +9,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use downhill_tensor::{Tensor, cat};
+use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::idx::{read_idx, write_idx};
+use crate::{file, image_file};
 
 const IMAGES: &str = "images-idx3-ubyte";
 const LABELS: &str = "labels-idx1-ubyte";
 const INDEX: &str = "index-idx1-int";
 const SIDE: usize = 28;
+
+/// The names of the sets in MNIST and in the sample.
+const SETS: [(&str, &str); 2] = [("train", "train"), ("t10k", "valid")];
 
 /// The 3-versus-7 sample of MNIST.
 ///
@@ -53,7 +58,8 @@ impl MnistSample {
     /// ```
     pub fn from_dir(dir: impl AsRef<Path>) -> Result<MnistSample> {
         let dir = dir.as_ref();
-        Ok(MnistSample { train: Split::read(dir, "train")?, valid: Split::read(dir, "valid")? })
+        let [train, valid] = SETS.map(|(_, set)| Parts::read(dir, set).map(Parts::split));
+        Ok(MnistSample { train: train?, valid: valid? })
     }
 
     /// Makes the files of a sample out of the four files of MNIST: `{train,t10k}-images-idx3-ubyte` and
@@ -82,17 +88,56 @@ impl MnistSample {
     pub fn cut(mnist_dir: impl AsRef<Path>, out_dir: impl AsRef<Path>) -> Result<()> {
         let (mnist_dir, out_dir) = (mnist_dir.as_ref(), out_dir.as_ref());
         fs::create_dir_all(out_dir).map_err(Error::io(out_dir))?;
-        for (from, to) in [("train", "train"), ("t10k", "valid")] {
-            let images = read_images(mnist_dir, from)?;
-            let labels = read_entries(&find(mnist_dir, from, LABELS), images.size(0))?;
-            let chosen: Vec<usize> = (0..labels.len()).filter(|&i| matches!(labels[i], 3 | 7)).collect();
-            let index = Tensor::from_fn(&[chosen.len()], |i| chosen[i[0]] as i64);
-            let digits = Tensor::from_fn(&[chosen.len()], |i| labels[chosen[i[0]]] as u8);
-            write_idx(gz(out_dir, to, IMAGES), &images.index_select(0, &chosen))?;
-            write_idx(gz(out_dir, to, LABELS), &digits)?;
-            write_idx(gz(out_dir, to, INDEX), &index)?;
+        for (from, to) in SETS {
+            let Parts { images, labels, index } = Parts::cut(mnist_dir, from)?;
+            write_idx(gz(out_dir, to, IMAGES), &images)?;
+            write_idx(gz(out_dir, to, LABELS), &Tensor::from_fn(&[labels.len()], |i| labels[i[0]] as u8))?;
+            write_idx(gz(out_dir, to, INDEX), &Tensor::from_slice(&index, &[index.len()]))?;
         }
         Ok(())
+    }
+
+    /// The sample as [`cut`](Self::cut) makes it, in memory.
+    ///
+    /// # Errors
+    /// [`Error::Io`] and [`Error::Idx`] as [`read_idx`](crate::read_idx()); [`Error::Counts`] if labels are not as many as
+    /// the images.
+    pub fn from_mnist(mnist_dir: impl AsRef<Path>) -> Result<MnistSample> {
+        let [train, valid] = SETS.map(|(from, _)| Parts::cut(mnist_dir.as_ref(), from).map(Parts::split));
+        Ok(MnistSample { train: train?, valid: valid? })
+    }
+}
+
+impl MnistSample {
+    /// Writes the sample in `sample_dir` as fastai's folder of PNG files: `train/3/10000.png`, where the name is the
+    /// image's index in the MNIST file. Returns the number of files.
+    ///
+    /// The files are written into a folder beside `out_dir`, which is renamed in the end: `out_dir` is there whole or
+    /// not at all.
+    ///
+    /// # Errors
+    /// [`Error::Folder`] if there is something at `out_dir` already; those of [`from_dir`](Self::from_dir); [`Error::Io`]
+    /// if a file cannot be written.
+    pub fn export_png(sample_dir: impl AsRef<Path>, out_dir: impl AsRef<Path>) -> Result<usize> {
+        let (sample_dir, out_dir) = (sample_dir.as_ref(), out_dir.as_ref());
+        file::write_folder(out_dir, |dir| {
+            let mut count = 0;
+            for set in ["train", "valid"] {
+                let Parts { images, labels, index } = Parts::read(sample_dir, set)?;
+                for digit in ["3", "7"] {
+                    let dir = dir.join(set).join(digit);
+                    fs::create_dir_all(&dir).map_err(Error::io(&dir))?;
+                }
+                let write = |i: usize| {
+                    let path = dir.join(set).join(labels[i].to_string()).join(format!("{}.png", index[i]));
+                    let png = image_file::encode_grey(&images.select(0, i).to_vec(), SIDE, SIDE);
+                    fs::write(&path, png).map_err(Error::io(&path))
+                };
+                (0..labels.len()).into_par_iter().try_for_each(write)?;
+                count += labels.len();
+            }
+            Ok(count)
+        })
     }
 }
 
@@ -107,28 +152,6 @@ pub struct Split {
 }
 
 impl Split {
-    fn read(dir: &Path, set: &str) -> Result<Split> {
-        let images = read_images(dir, set)?;
-        let path = find(dir, set, LABELS);
-        let labels = read_entries(&path, images.size(0))?;
-        if let Some(label) = labels.iter().find(|label| !matches!(label, 3 | 7)) {
-            return Err(Error::idx(&path, "labels 3 and 7 only", label.to_string()));
-        }
-        let path = find(dir, set, INDEX);
-        let index = read_entries(&path, images.size(0))?;
-        let before = std::iter::once(&-1).chain(&index);
-        if let Some((before, found)) = before.zip(&index).find(|(before, found)| before >= found) {
-            return Err(Error::idx(&path, format!("an index above {before}"), found.to_string()));
-        }
-        let digit = |digit| {
-            let mut rows: Vec<usize> = (0..labels.len()).filter(|&i| labels[i] == digit).collect();
-            // ".png" sorts before any digit, so the names without it sort alike.
-            rows.sort_by_cached_key(|&i| index[i].to_string());
-            images.index_select(0, &rows)
-        };
-        Ok(Split { threes: digit(3), sevens: digit(7) })
-    }
-
     /// The images as rows, threes before sevens, with pixels from 0 to 1: the chapter's `train_x`. Shape `[n, 784]`.
     ///
     /// ```
@@ -156,6 +179,53 @@ impl Split {
     /// ```
     pub fn y(&self) -> Tensor<i64> {
         cat(&[Tensor::ones(&[self.threes.size(0), 1]), Tensor::zeros(&[self.sevens.size(0), 1])], 0)
+    }
+}
+
+/// The content of the three files of a set.
+struct Parts {
+    images: Tensor<u8>,
+    labels: Vec<i64>,
+    index: Vec<i64>,
+}
+
+impl Parts {
+    fn read(dir: &Path, set: &str) -> Result<Parts> {
+        let images = read_images(dir, set)?;
+        let path = find(dir, set, LABELS);
+        let labels = read_entries(&path, images.size(0))?;
+        if let Some(label) = labels.iter().find(|label| !matches!(label, 3 | 7)) {
+            return Err(Error::idx(&path, "labels 3 and 7 only", label.to_string()));
+        }
+        let path = find(dir, set, INDEX);
+        let index = read_entries(&path, images.size(0))?;
+        let before = std::iter::once(&-1).chain(&index);
+        if let Some((before, found)) = before.zip(&index).find(|(before, found)| before >= found) {
+            return Err(Error::idx(&path, format!("an index above {before}"), found.to_string()));
+        }
+        Ok(Parts { images, labels, index })
+    }
+
+    /// The threes and sevens of a set of MNIST.
+    fn cut(mnist_dir: &Path, set: &str) -> Result<Parts> {
+        let images = read_images(mnist_dir, set)?;
+        let labels = read_entries(&find(mnist_dir, set, LABELS), images.size(0))?;
+        let chosen: Vec<usize> = (0..labels.len()).filter(|&i| matches!(labels[i], 3 | 7)).collect();
+        Ok(Parts {
+            images: images.index_select(0, &chosen),
+            labels: chosen.iter().map(|&i| labels[i]).collect(),
+            index: chosen.iter().map(|&i| i as i64).collect(),
+        })
+    }
+
+    fn split(self) -> Split {
+        let digit = |digit| {
+            let mut rows: Vec<usize> = (0..self.labels.len()).filter(|&i| self.labels[i] == digit).collect();
+            // ".png" sorts before any digit, so the names without it sort alike.
+            rows.sort_by_cached_key(|&i| self.index[i].to_string());
+            self.images.index_select(0, &rows)
+        };
+        Split { threes: digit(3), sevens: digit(7) }
     }
 }
 

@@ -115,6 +115,11 @@ fn a_sample_is_cut_out_of_mnist() {
         MnistSample::cut(dir.path(), &a).unwrap();
         MnistSample::cut(dir.path(), &b).unwrap();
         let sample = MnistSample::from_dir(&a).unwrap();
+        let in_memory = MnistSample::from_mnist(dir.path()).unwrap();
+        for (ours, theirs) in [(&sample.train, &in_memory.train), (&sample.valid, &in_memory.valid)] {
+            assert_eq!(ours.threes.to_vec(), theirs.threes.to_vec());
+            assert_eq!(ours.sevens.to_vec(), theirs.sevens.to_vec());
+        }
         for Split { threes, sevens } in [sample.train, sample.valid] {
             // In the order of strings: 13, 23, 3 and 17, 27, 7.
             assert_eq!(threes.select(1, 0).select(1, 0).to_vec(), [13, 23, 3]);

@@ -25,8 +25,8 @@
 //! | [`tensor`] | arrays: shapes, views, arithmetic, matrix products |
 //! | [`autograd`] | gradients: [`Var`](autograd::Var), `backward`, [`gradcheck`](autograd::gradcheck()) |
 //! | [`nn`] | layers, losses, initialisation, models, state dicts, `#[derive(Module)]` |
-//! | [`optim`] | optimizers |
-//! | [`data`] | datasets, loaders, file formats |
+//! | [`optim`] | optimizers, parameter groups, schedules |
+//! | [`data`] | datasets, loaders, transforms, file formats |
 //! | [`learner`] | the training loop |
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -38,10 +38,19 @@ pub use downhill_nn as nn;
 pub use downhill_optim as optim;
 pub use downhill_tensor as tensor;
 
+/// The README's examples, for `cargo test`.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub mod readme {}
+
 /// The names that a training program uses.
 pub mod prelude {
     pub use downhill_autograd::{Var, no_grad};
-    pub use downhill_data::{DataLoader, DataLoaders, Dataset, TensorDataset};
+    pub use downhill_data::{
+        Brightness, Channels, Contrast, CsvTable, DataLoader, DataLoaders, Dataset, Flip, ImageFolder,
+        IntToFloat, MixUp, Normalize, OneHot, RandomCrop, RandomErasing, Resize, Rotate, TensorDataset,
+        Together, Warp, Zoom, random_split,
+    };
     pub use downhill_learner::{Learner, Recorder, batch_accuracy};
     pub use downhill_nn::{
         AdaptiveAvgPool2d, AdaptiveConcatPool2d, AdaptiveMaxPool2d, AvgPool2d, BatchNorm1d, BatchNorm2d,
@@ -51,6 +60,11 @@ pub mod prelude {
         mnist_loss, mse_loss, nll_loss, norm_bias_params, resnet18, resnet34, sequential, simple_cnn,
         simple_net, smooth_l1_loss, summary,
     };
-    pub use downhill_optim::{BasicOptim, Optimizer, Sgd};
+    pub use downhill_optim::{Adam, AdamW, BasicOptim, Optimizer, Sgd};
     pub use downhill_tensor::{Conv2dOptions, Pool2dOptions, Rng, Tensor};
 }
+
+/// The README's examples, compiled and run with this crate's documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -72,6 +72,22 @@ impl<E: Element> Tensor<E> {
         self.is_contiguous().then(|| self.dense_slice())
     }
 
+    /// The elements in row-major order, for writing. If they do not lie so, or other handles share the storage, they
+    /// are copied first.
+    ///
+    /// ```
+    /// # use downhill_tensor::Tensor;
+    /// let mut t = Tensor::from([[1, 2], [3, 4_i64]]).t();
+    /// t.as_mut_slice()[1] = 7;
+    /// assert_eq!(t.to_vec(), [1, 7, 2, 4]);
+    /// ```
+    pub fn as_mut_slice(&mut self) -> &mut [E] {
+        if !self.is_contiguous() {
+            *self = self.contiguous();
+        }
+        self.dense_mut()
+    }
+
     /// The stretch of memory of a dense tensor, in the order of memory.
     pub(crate) fn dense_slice(&self) -> &[E] {
         debug_assert!(self.layout.is_dense());

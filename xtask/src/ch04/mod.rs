@@ -3,6 +3,7 @@
 mod book;
 mod by_hand;
 mod learner;
+mod mnist;
 mod optimizer;
 mod pixel_similarity;
 mod simple_net;
@@ -24,10 +25,14 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// The embedded sample, loaded as the chapter loads it: all threes, then all sevens, without shuffling.
-    pub(crate) fn new(seeds: Vec<u64>, tick: Box<dyn Fn()>) -> Result<Self> {
-        let dir = crate::root().join("data/mnist_sample");
-        let sample = MnistSample::from_dir(&dir).context("loading the embedded sample")?;
+    /// The threes and sevens, of the full MNIST files or embedded, loaded as the chapter loads them: all threes, then all
+    /// sevens, without shuffling.
+    pub(crate) fn new(full: bool, seeds: Vec<u64>, tick: Box<dyn Fn()>) -> Result<Self> {
+        let sample = if full {
+            MnistSample::from_mnist(crate::download::folder()).context("loading the full MNIST files")?
+        } else {
+            embedded()?
+        };
         let dls = data_loaders(&sample, 256)?;
         Ok(Context { sample, dls, seeds, tick })
     }
@@ -36,6 +41,11 @@ impl Context {
     fn for_each_seed<R>(&self, run: impl Fn(&mut Rng) -> Result<R>) -> Result<Vec<R>> {
         self.seeds.iter().map(|&seed| run(&mut Rng::new(seed))).collect()
     }
+}
+
+/// The sample in the repository.
+fn embedded() -> Result<MnistSample> {
+    MnistSample::from_dir(crate::root().join("data/mnist_sample")).context("loading the embedded sample")
 }
 
 /// `DataLoaders(dl, valid_dl)`.
@@ -52,20 +62,48 @@ pub(crate) struct Section {
     pub(crate) title: &'static str,
     /// How often it ticks for each seed.
     pub(crate) epochs: u64,
+    /// Whether the embedded sample is not enough.
+    pub(crate) needs_mnist: bool,
     pub(crate) run: fn(&Context) -> Result<Vec<Row>>,
 }
 
 pub(crate) const SECTIONS: &[Section] = &[
     Section {
+        key: "mnist",
+        title: "The digits, from the full MNIST files",
+        epochs: 0,
+        needs_mnist: true,
+        run: mnist::run,
+    },
+    Section {
         key: "pixel-similarity",
         title: "First try: pixel similarity",
         epochs: 0,
+        needs_mnist: false,
         run: pixel_similarity::run,
     },
-    Section { key: "by-hand", title: "An end-to-end example, by hand", epochs: 21, run: by_hand::run },
-    Section { key: "optimizer", title: "Creating an optimizer", epochs: 20, run: optimizer::run },
-    Section { key: "learner", title: "Learner.fit", epochs: 10, run: learner::run },
-    Section { key: "simple-net", title: "Adding a nonlinearity", epochs: 40, run: simple_net::run },
+    Section {
+        key: "by-hand",
+        title: "An end-to-end example, by hand",
+        epochs: 21,
+        needs_mnist: false,
+        run: by_hand::run,
+    },
+    Section {
+        key: "optimizer",
+        title: "Creating an optimizer",
+        epochs: 20,
+        needs_mnist: false,
+        run: optimizer::run,
+    },
+    Section { key: "learner", title: "Learner.fit", epochs: 10, needs_mnist: false, run: learner::run },
+    Section {
+        key: "simple-net",
+        title: "Adding a nonlinearity",
+        epochs: 40,
+        needs_mnist: false,
+        run: simple_net::run,
+    },
 ];
 
 /// Rows for numbers that the book prints one after the other, compared with the runs of all seeds.
