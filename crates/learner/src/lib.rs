@@ -22,7 +22,7 @@
 //!     .metrics(batch_accuracy);
 //! learn.fit(5, 1.0)?;
 //! assert!(learn.recorder().values[4][2] > 0.95);
-//! # Ok::<(), downhill_data::Error>(())
+//! # Ok::<(), downhill_learner::Error>(())
 //! ```
 //!
 //! # The central decision: one loop, on one screen
@@ -33,10 +33,36 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod callback;
+mod callbacks;
+mod checkpoint;
+mod error;
+mod fits;
 mod learner;
+mod loaders;
+mod lr_find;
 mod metrics;
+mod predict;
 mod recorder;
+mod save;
+mod snapshot;
+mod state;
+mod train;
 
+pub use callback::{Callback, Cancel, Flow, LayerHook, Stage, cancel, flow};
+pub use callbacks::{
+    ActivationRecorder, CsvLogger, EarlyStopping, GradientAccumulation, GradientClip, JsonLines, LayerStats,
+    MissingGradients, MixUp, ParamScheduler, Progress, ReduceLROnPlateau, SaveModel, TerminateOnNaN,
+};
+pub use checkpoint::Checkpoint;
+pub use error::{Error, Result};
+pub use fits::Lr;
 pub use learner::Learner;
-pub use metrics::batch_accuracy;
+pub use lr_find::{LrFind, LrFindOptions};
+pub use metrics::{
+    AsFunction, AsMetric, AsNamed, Average, AvgMetric, ConfusionMatrix, FBeta, IntoMetric, Metric, Perplexity,
+    Precision, R2Score, Recall, RocAuc, accuracy, batch_accuracy, error_rate, mae, mse, top_k_accuracy,
+};
+pub use predict::{Activation, Prediction, Predictor, Preds, load_learner};
 pub use recorder::Recorder;
+pub use state::State;
