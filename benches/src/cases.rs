@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail, ensure};
 use downhill::tensor::{Rng, Tensor};
 
-use crate::{data, layers, peers, step};
+use crate::{data, epochs, layers, peers, step};
 
 /// A piece of work, ready to be repeated.
 pub type Work = Box<dyn FnMut()>;
@@ -11,7 +11,7 @@ pub type Work = Box<dyn FnMut()>;
 /// All names that [`case`] understands, for messages.
 pub const NAMES: &str = "gemm_MxKxN, gemm_gemmcrate_MxKxN, gemm_matrixmultiply_MxKxN, add_N, exp_N, expf_N, sum_N, \
                          memcpy_N, fma_N, adam_step, adam_memcpy, conv_forward_NxCxHxW_OCxKHxKWsSpP, conv_input_.., \
-                         conv_weight_.., loader_epoch, load_png_folder, decode_png_folder";
+                         conv_weight_.., loader_epoch, load_png_folder, decode_png_folder, linear_epoch, simple_net_epoch";
 
 /// What is timed unless cases are named.
 pub const DEFAULT: &[&str] = &[
@@ -44,6 +44,8 @@ pub fn case(name: &str, threads: usize) -> Result<Work> {
     match name {
         "adam_step" => return Ok(step::adam()),
         "adam_memcpy" => return Ok(step::adam_memcpy(threads)),
+        "linear_epoch" => return epochs::linear(),
+        "simple_net_epoch" => return epochs::net(),
         "loader_epoch" => return data::loader_epoch(),
         "load_png_folder" => return data::load_png_folder(),
         "decode_png_folder" => return data::decode_png_folder(),

@@ -32,6 +32,8 @@ const CASES: &[&str] = &[
     "adam_memcpy",
     "loader_epoch",
     "load_png_folder",
+    "linear_epoch",
+    "simple_net_epoch",
 ];
 
 #[derive(clap::Args)]

@@ -34,7 +34,9 @@ fn gzip(plain: &[u8]) -> Vec<u8> {
 impl Task {
     fn new() -> Task {
         // Bytes that do not compress, so that the file has some length.
-        let numbers = std::iter::successors(Some(1_u32), |x| Some(x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223)));
+        let numbers = std::iter::successors(Some(1_u32), |x| {
+            Some(x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223))
+        });
         let plain: Vec<u8> = numbers.map(|x| (x >> 24) as u8).take(300_000).collect();
         let task = Task { dir: tempfile::tempdir().unwrap(), gzipped: gzip(&plain), plain };
         let sha256: String = Sha256::digest(&task.plain).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -186,7 +188,14 @@ fn what_passes_is_tried_again() {
 
 #[test]
 fn the_next_mirror_helps_out() {
-    for act in [Act::Status(404), Act::Status(500), Act::Corrupt, Act::Garbage, Act::Truncate(1000), Act::Claim(1 << 40)] {
+    for act in [
+        Act::Status(404),
+        Act::Status(500),
+        Act::Corrupt,
+        Act::Garbage,
+        Act::Truncate(1000),
+        Act::Claim(1 << 40),
+    ] {
         let task = Task::new();
         let (bad, good) = (task.serve(std::slice::from_ref(&act)), task.serve(&[Act::Serve]));
         let output = task.run(&["http://127.0.0.1:1/", &bad.url, &good.url]);
@@ -301,9 +310,15 @@ fn files_on_disk_are_taken_if_they_are_right() {
     let from = |dir: &Path| task.command(&["--from", dir.to_str().unwrap()]).output().unwrap();
     let dir = task.path("elsewhere");
     fs::create_dir(&dir).unwrap();
-    task.assert_refused(&from(&dir), &["elsewhere: expected train-images-idx3-ubyte.gz there, gzipped or not"]);
+    task.assert_refused(
+        &from(&dir),
+        &["elsewhere: expected train-images-idx3-ubyte.gz there, gzipped or not"],
+    );
     fs::write(dir.join(NAME), gzip(&task.plain[1..])).unwrap();
-    task.assert_refused(&from(&dir), &["is not train-images", "expected 300000 bytes of content, found 299999"]);
+    task.assert_refused(
+        &from(&dir),
+        &["is not train-images", "expected 300000 bytes of content, found 299999"],
+    );
     assert_eq!(task.files(), [] as [&str; 0]);
     fs::write(dir.join(NAME), &task.gzipped).unwrap();
     task.assert_done(&from(&dir));
@@ -321,7 +336,8 @@ fn files_on_disk_are_taken_if_they_are_right() {
 fn a_manifest_cannot_write_elsewhere() {
     let task = Task::new();
     for name in ["../evil.gz", "/tmp/evil.gz", "a/b.gz", "..", ""] {
-        let manifest = format!(r#"{{"mirrors": [], "files": [{{"name": "{name}", "bytes": 1, "sha256": ""}}]}}"#);
+        let manifest =
+            format!(r#"{{"mirrors": [], "files": [{{"name": "{name}", "bytes": 1, "sha256": ""}}]}}"#);
         fs::write(task.path("manifest.json"), manifest).unwrap();
         task.assert_refused(&task.run(&["http://127.0.0.1:1/"]), &["manifest.json: expected names of files"]);
     }

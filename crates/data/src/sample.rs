@@ -220,8 +220,7 @@ impl Parts {
 
     fn split(self) -> Split {
         let digit = |digit| {
-            let mut rows: Vec<usize> =
-                (0..self.labels.len()).filter(|&i| self.labels[i] == digit).collect();
+            let mut rows: Vec<usize> = (0..self.labels.len()).filter(|&i| self.labels[i] == digit).collect();
             // ".png" sorts before any digit, so the names without it sort alike.
             rows.sort_by_cached_key(|&i| self.index[i].to_string());
             self.images.index_select(0, &rows)

@@ -27,7 +27,7 @@
 //! | [`nn`] | layers, losses, `#[derive(Module)]` |
 //! | [`optim`] | optimizers |
 //! | [`data`] | datasets, loaders, file formats |
-//! | [`learner`] | the training loop |
+//! | [`learner`] | the training loop, callbacks, metrics, checkpoints |
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -42,10 +42,13 @@ pub use downhill_tensor as tensor;
 pub mod prelude {
     pub use downhill_autograd::{Var, no_grad};
     pub use downhill_data::{DataLoader, DataLoaders, Dataset, TensorDataset};
-    pub use downhill_learner::{Learner, Recorder, batch_accuracy};
+    pub use downhill_learner::{
+        Callback, Checkpoint, Flow, Learner, Recorder, Stage, State, accuracy, batch_accuracy, cancel,
+        error_rate,
+    };
     pub use downhill_nn::{
         Forward, Linear, Module, ReLU, Sequential, cross_entropy, mnist_loss, mse_loss, sequential,
     };
-    pub use downhill_optim::{BasicOptim, Optimizer, Sgd};
+    pub use downhill_optim::{Adam, BasicOptim, Optimizer, Sgd, slice};
     pub use downhill_tensor::{Rng, Tensor};
 }

@@ -218,7 +218,7 @@ pub(crate) enum Resume {
     /// There is none.
     No,
     /// The training goes on from it.
-    Here(Pending),
+    Here(Box<Pending>),
     /// It was taken in a later training.
     Later,
 }
@@ -267,7 +267,10 @@ impl Pending {
             let Some(entry) = cbs.find(|entry| entry.cb.name() == name) else {
                 return Err(self.differs("other callbacks".into(), format!("a training with {name}")));
             };
-            entry.cb.load_state(bytes).map_err(|what| self.differs(format!("{name}: {what}"), "other".into()))?;
+            entry
+                .cb
+                .load_state(bytes)
+                .map_err(|what| self.differs(format!("{name}: {what}"), "other".into()))?;
         }
         Ok(())
     }
@@ -301,13 +304,14 @@ impl<Y: Element> Learner<Y> {
             return Ok(Resume::Later);
         }
         let n_iter = self.core.dls.train().len();
-        let describe = |fit, n_epoch, n_iter| format!("training {fit} with {n_epoch} epochs of {n_iter} batches");
+        let describe =
+            |fit, n_epoch, n_iter| format!("training {fit} with {n_epoch} epochs of {n_iter} batches");
         let Saved { fit: of, n_epoch: epochs, n_iter: batches, epoch, iter, .. } = pending.saved;
         let expected = describe(fit, n_epoch, n_iter);
         let found = describe(of, epochs, batches);
         if expected != found || epoch > n_epoch || iter > n_iter {
             return Err(pending.differs(expected, format!("{found}, in epoch {epoch}, batch {iter}")));
         }
-        Ok(Resume::Here(pending))
+        Ok(Resume::Here(Box::new(pending)))
     }
 }

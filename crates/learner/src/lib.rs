@@ -60,8 +60,9 @@ pub use fits::Lr;
 pub use learner::Learner;
 pub use lr_find::{LrFind, LrFindOptions};
 pub use metrics::{
-    AsFunction, AsMetric, AsNamed, Average, AvgMetric, ConfusionMatrix, FBeta, IntoMetric, Metric, Perplexity,
-    Precision, R2Score, Recall, RocAuc, accuracy, batch_accuracy, error_rate, mae, mse, top_k_accuracy,
+    AsFunction, AsMetric, AsNamed, Average, AvgMetric, ConfusionMatrix, FBeta, IntoMetric, Metric,
+    Perplexity, Precision, R2Score, Recall, RocAuc, accuracy, batch_accuracy, error_rate, mae, mse,
+    top_k_accuracy,
 };
 pub use predict::{Activation, Prediction, Predictor, Preds, load_learner};
 pub use recorder::Recorder;

@@ -67,10 +67,10 @@ impl LrFind {
 
     /// Where the loss falls most steeply over the logarithm of the learning rate. fastai's `steep`.
     pub fn steep(&self) -> Option<f64> {
-        let slope = |i: usize| {
-            (self.losses[i + 1] - self.losses[i]) / (self.lrs[i + 1].ln() - self.lrs[i].ln())
-        };
-        let steepest = (0..self.losses.len().checked_sub(1)?).min_by(|&a, &b| slope(a).total_cmp(&slope(b)))?;
+        let slope =
+            |i: usize| (self.losses[i + 1] - self.losses[i]) / (self.lrs[i + 1].ln() - self.lrs[i].ln());
+        let steepest =
+            (0..self.losses.len().checked_sub(1)?).min_by(|&a, &b| slope(a).total_cmp(&slope(b)))?;
         Some(self.lrs[steepest])
     }
 

@@ -248,7 +248,12 @@ impl<Y: Element> Learner<Y> {
             let n = losses.len();
             Tensor::from_vec(losses, &[n])
         });
-        Ok(Preds { decoded: self.settings.activation.decode(&preds), preds, targets: cat(&targets, 0), losses })
+        Ok(Preds {
+            decoded: self.settings.activation.decode(&preds),
+            preds,
+            targets: cat(&targets, 0),
+            losses,
+        })
     }
 
     /// The loss of one item: that of a batch of it alone.

@@ -115,8 +115,7 @@ impl Core {
     fn forward(&self) -> Var {
         let awake = self.cbs.iter().filter(|entry| !entry.asleep);
         let hooks = awake.filter_map(|entry| entry.cb.layer_hook());
-        let _guards: Vec<HookGuard> =
-            hooks.map(|hook| forward_hook::<f32>(move |call| hook(call))).collect();
+        let _guards: Vec<HookGuard> = hooks.map(|hook| forward_hook::<f32>(move |call| hook(call))).collect();
         self.state.model.forward_as("", &Var::new(self.state.xb.clone()))
     }
 

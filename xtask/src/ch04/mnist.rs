@@ -7,8 +7,12 @@ use super::Context;
 use crate::report::Row;
 
 /// What the book says about the digits: `len(three_tensors)`, `len(seven_tensors)`, and the same for validation.
-const BOOK: [(&str, usize); 4] =
-    [("threes to train on", 6131), ("sevens to train on", 6265), ("threes to validate", 1010), ("sevens to validate", 1028)];
+const BOOK: [(&str, usize); 4] = [
+    ("threes to train on", 6131),
+    ("sevens to train on", 6265),
+    ("threes to validate", 1010),
+    ("sevens to validate", 1028),
+];
 
 pub(super) fn run(_: &Context) -> Result<Vec<Row>> {
     let full = MnistSample::from_mnist(crate::download::folder())?;

@@ -82,10 +82,28 @@ pub(crate) const SECTIONS: &[Section] = &[
         needs_mnist: false,
         run: pixel_similarity::run,
     },
-    Section { key: "by-hand", title: "An end-to-end example, by hand", epochs: 21, needs_mnist: false, run: by_hand::run },
-    Section { key: "optimizer", title: "Creating an optimizer", epochs: 20, needs_mnist: false, run: optimizer::run },
+    Section {
+        key: "by-hand",
+        title: "An end-to-end example, by hand",
+        epochs: 21,
+        needs_mnist: false,
+        run: by_hand::run,
+    },
+    Section {
+        key: "optimizer",
+        title: "Creating an optimizer",
+        epochs: 20,
+        needs_mnist: false,
+        run: optimizer::run,
+    },
     Section { key: "learner", title: "Learner.fit", epochs: 10, needs_mnist: false, run: learner::run },
-    Section { key: "simple-net", title: "Adding a nonlinearity", epochs: 40, needs_mnist: false, run: simple_net::run },
+    Section {
+        key: "simple-net",
+        title: "Adding a nonlinearity",
+        epochs: 40,
+        needs_mnist: false,
+        run: simple_net::run,
+    },
 ];
 
 /// Rows for numbers that the book prints one after the other, compared with the runs of all seeds.

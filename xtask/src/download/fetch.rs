@@ -206,7 +206,9 @@ fn receive(
         bar.set_position(at);
     }
     match claimed {
-        Some(claimed) if at < claimed => Err(Failure::Passing(format!("ended after {at} of {claimed} bytes"))),
+        Some(claimed) if at < claimed => {
+            Err(Failure::Passing(format!("ended after {at} of {claimed} bytes")))
+        }
         _ => Ok(()),
     }
 }

@@ -108,7 +108,8 @@ fn answer(
         }
     }
     log.lock().unwrap().push(range);
-    let whole = |length: usize| format!("HTTP/1.1 200 OK\r\nETag: \"v1\"\r\nContent-Length: {length}\r\n\r\n");
+    let whole =
+        |length: usize| format!("HTTP/1.1 200 OK\r\nETag: \"v1\"\r\nContent-Length: {length}\r\n\r\n");
     match act {
         Act::Serve | Act::Slow(_) => {
             let (head, body) = match range {
@@ -121,7 +122,9 @@ fn answer(
                     );
                     (head, body)
                 }
-                Some(_) => ("HTTP/1.1 416 Range Not Satisfiable\r\nContent-Length: 0\r\n\r\n".into(), &b""[..]),
+                Some(_) => {
+                    ("HTTP/1.1 416 Range Not Satisfiable\r\nContent-Length: 0\r\n\r\n".into(), &b""[..])
+                }
                 None => (whole(content.len()), content),
             };
             stream.write_all(head.as_bytes())?;

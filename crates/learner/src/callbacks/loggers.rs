@@ -98,7 +98,11 @@ fn row(cells: impl Iterator<Item = String>) -> String {
 
 /// A cell in quotes if it must be.
 fn quoted(cell: &str) -> String {
-    if cell.contains([',', '"', '\n', '\r']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.to_string() }
+    if cell.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", cell.replace('"', "\"\""))
+    } else {
+        cell.to_string()
+    }
 }
 
 impl Callback for CsvLogger {

@@ -21,7 +21,8 @@ impl Progress {
 
     fn begin(&mut self, state: &State, len: usize, what: &str) {
         if self.bar {
-            let style = ProgressStyle::with_template("{msg} {bar:40} {pos}/{len} [{elapsed_precise}<{eta_precise}]");
+            let style =
+                ProgressStyle::with_template("{msg} {bar:40} {pos}/{len} [{elapsed_precise}<{eta_precise}]");
             let bar = ProgressBar::new(len as u64);
             if let Ok(style) = style {
                 bar.set_style(style);

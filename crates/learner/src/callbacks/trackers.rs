@@ -247,7 +247,10 @@ impl Callback for EarlyStopping {
     fn after_epoch(&mut self, state: &mut State) -> Flow {
         if self.tracker.after_epoch(state) == Some(false) && self.tracker.wait >= self.patience {
             if state.logging {
-                println!("No improvement since epoch {}: early stopping", state.epoch as u64 - self.tracker.wait);
+                println!(
+                    "No improvement since epoch {}: early stopping",
+                    state.epoch as u64 - self.tracker.wait
+                );
             }
             return cancel(Stage::Fit);
         }

@@ -12,9 +12,7 @@ use std::marker::PhantomData;
 use downhill_nn::AnyTensor;
 use downhill_tensor::{Element, Float, Tensor};
 
-pub use classes::{
-    Average, ConfusionMatrix, FBeta, Precision, Recall, accuracy, error_rate, top_k_accuracy,
-};
+pub use classes::{Average, ConfusionMatrix, FBeta, Precision, Recall, accuracy, error_rate, top_k_accuracy};
 pub use scores::{Perplexity, R2Score, RocAuc, mae, mse};
 
 /// A number that is computed over the whole validation set. fastai's `Metric`.
