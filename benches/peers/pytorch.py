@@ -5,6 +5,7 @@ after round. Cases that are another library's work (gemm_gemmcrate_.., expf_.., 
 """
 
 import argparse
+import itertools
 import json
 import re
 import sys
@@ -19,6 +20,9 @@ except ImportError:
 
 def work(name):
     """Functions that do the case's work once, of which the fastest counts; none if PyTorch has no such case."""
+    if match := re.fullmatch(r"resnet18_(step|forward)", name):
+        with torch.inference_mode(False):
+            return network(match[1])
     if match := re.fullmatch(r"conv_(\w+?)_(\d+)x(\d+)x(\d+)x(\d+)_(\d+)x(\d+)x(\d+)s(\d+)p(\d+)", name):
         return convolution(match[1], *map(int, match.groups()[1:]))
     if match := re.fullmatch(r"gemm_(\d+)x(\d+)x(\d+)", name):
@@ -43,6 +47,8 @@ def work(name):
         return [epoch]
     if name in ("linear_epoch", "simple_net_epoch"):
         return [chapter(name)]
+    if match := re.fullmatch(r"autograd_overhead_(\d+)", name):
+        return [chain(int(match[1]))]
     return []
 
 
@@ -102,7 +108,64 @@ def convolution(kind, n, c, h, w, oc, kh, kw, stride, padding):
     return runs
 
 
+class Unit(torch.nn.Module):
+    """A convolution and its batch norm."""
+
+    def __init__(self, c, oc, kernel, stride):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(c, oc, kernel, stride, kernel // 2, bias=False)
+        self.norm = torch.nn.BatchNorm2d(oc)
+
+    def forward(self, x):
+        return self.norm(self.conv(x))
+
+
+class Block(torch.nn.Module):
+    """A residual block of resnet18."""
+
+    def __init__(self, c, oc, stride):
+        super().__init__()
+        self.first, self.second = Unit(c, oc, 3, stride), Unit(oc, oc, 3, 1)
+        self.residual = Unit(c, oc, 1, 2) if stride == 2 else torch.nn.Identity()
+
+    def forward(self, x):
+        y = self.second(torch.relu_(self.first(x)))
+        return torch.relu_(y.add_(self.residual(x)))
+
+
 def resnet18():
+    layers = [Unit(3, 64, 7, 2), torch.nn.ReLU(inplace=True), torch.nn.MaxPool2d(3, 2, 1)]
+    c = 64
+    for oc in (64, 128, 256, 512):
+        layers += [Block(c, oc, 1 if c == oc else 2), Block(oc, oc, 1)]
+        c = oc
+    head = [torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(512, 2)]
+    return torch.nn.Sequential(*layers, *head)
+
+
+def network(kind):
+    """resnet18 on a batch of 64 images, in each of PyTorch's two memory formats; a step with Adam, fused and plain."""
+    runs = []
+    for memory, fused in itertools.product((torch.contiguous_format, torch.channels_last), (True, False)):
+        model = resnet18().to(memory_format=memory)
+        x = torch.randn(64, 3, 28, 28).to(memory_format=memory)
+        y = torch.arange(64) % 2
+        opt = torch.optim.Adam(model.parameters(), 1e-3, fused=fused)
+
+        def step(model=model, x=x, y=y, opt=opt):
+            with torch.inference_mode(False), torch.enable_grad():
+                torch.nn.functional.cross_entropy(model(x), y).backward()
+                opt.step()
+                opt.zero_grad(set_to_none=True)
+
+        if kind == "step":
+            runs.append(step)
+        elif fused:
+            runs.append(lambda model=model.eval(), x=x: model(x))
+    return runs
+
+
+def resnet18_shapes():
     """The shapes of resnet18's parameters."""
     shapes = []
 
@@ -124,7 +187,7 @@ def adam():
 
     def steps(**how):
         with torch.inference_mode(False):
-            params = [torch.nn.Parameter(torch.randn(shape)) for shape in resnet18()]
+            params = [torch.nn.Parameter(torch.randn(shape)) for shape in resnet18_shapes()]
             for p in params:
                 p.grad = torch.randn_like(p)
             opt = torch.optim.Adam(params, lr=1e-3, **how)
@@ -135,6 +198,22 @@ def adam():
         return min(milliseconds(step, 1) for _ in range(8))
 
     return min([steps(fused=True), steps(foreach=True)], key=time_of)
+
+
+def chain(n):
+    """Forward and backward through a chain of n operations on one number."""
+    with torch.inference_mode(False):
+        x = torch.tensor(0.5, requires_grad=True)
+
+    def run():
+        with torch.inference_mode(False):
+            y = x
+            for _ in range(n // 2):
+                y = y * 1.000001 + 1e-6
+            y.backward()
+            x.grad = None
+
+    return run
 
 
 def milliseconds(run, repeat):

@@ -1,17 +1,19 @@
 //! The cases: work that can be repeated, made from a name.
 
 use anyhow::{Context, Result, bail, ensure};
+use downhill::autograd::Var;
 use downhill::tensor::{Rng, Tensor};
 
-use crate::{data, epochs, layers, peers, step};
+use crate::{data, epochs, layers, peers, resnet, step};
 
 /// A piece of work, ready to be repeated.
 pub type Work = Box<dyn FnMut()>;
 
 /// All names that [`case`] understands, for messages.
 pub const NAMES: &str = "gemm_MxKxN, gemm_gemmcrate_MxKxN, gemm_matrixmultiply_MxKxN, add_N, exp_N, expf_N, sum_N, \
-                         memcpy_N, fma_N, adam_step, adam_memcpy, conv_forward_NxCxHxW_OCxKHxKWsSpP, conv_input_.., \
-                         conv_weight_.., loader_epoch, load_png_folder, decode_png_folder, linear_epoch, simple_net_epoch";
+                         memcpy_N, fma_N, autograd_overhead_N, adam_step, adam_memcpy, loader_epoch, load_png_folder, \
+                         decode_png_folder, conv_forward_NxCxHxW_OCxKHxKWsSpP, conv_input_.., conv_weight_.., \
+                         resnet18_step, resnet18_forward, linear_epoch, simple_net_epoch";
 
 /// What is timed unless cases are named.
 pub const DEFAULT: &[&str] = &[
@@ -26,6 +28,7 @@ pub const DEFAULT: &[&str] = &[
     "fma_100000000",
     "adam_step",
     "adam_memcpy",
+    "autograd_overhead_1000",
 ];
 
 /// The case that `name` brings along, to be compared with.
@@ -49,6 +52,8 @@ pub fn case(name: &str, threads: usize) -> Result<Work> {
         "loader_epoch" => return data::loader_epoch(),
         "load_png_folder" => return data::load_png_folder(),
         "decode_png_folder" => return data::decode_png_folder(),
+        "resnet18_step" => return Ok(resnet::step()),
+        "resnet18_forward" => return Ok(resnet::forward()),
         _ => {}
     }
     if let Some(layer) = name.strip_prefix("conv_") {
@@ -67,6 +72,9 @@ pub fn case(name: &str, threads: usize) -> Result<Work> {
     }
     let n: usize = size.parse().with_context(|| unknown(name))?;
     ensure!((1..=LARGEST).contains(&n), "{name}: the size must be 1 to {LARGEST}");
+    if kind == "autograd_overhead" {
+        return Ok(chain(n));
+    }
     elementwise(kind, n).with_context(|| unknown(name))
 }
 
@@ -83,6 +91,16 @@ fn matrix_product(kind: &str, [m, k, n]: [usize; 3], threads: usize) -> Option<W
         "gemm_gemmcrate" => Box::new(move || peers::gemm_crate(m, k, n, &va, &vb, &mut c, threads)),
         "gemm_matrixmultiply" => Box::new(move || peers::matrixmultiply(m, k, n, &va, &vb, &mut c)),
         _ => return None,
+    })
+}
+
+/// Forward and backward through a chain of `n` operations on one number, which take no time themselves.
+fn chain(n: usize) -> Work {
+    let x = Var::parameter(Tensor::<f32>::scalar(0.5));
+    Box::new(move || {
+        let step = |y: Var, i: usize| if i.is_multiple_of(2) { y * 1.000_001 } else { y + 1e-6 };
+        (0..n).fold(x.clone(), step).backward();
+        x.set_grad(None);
     })
 }
 

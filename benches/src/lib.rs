@@ -6,4 +6,5 @@ mod data;
 mod epochs;
 mod layers;
 mod peers;
+mod resnet;
 mod step;

@@ -1,5 +1,9 @@
 //! `cargo xtask ci`: everything that must be green.
 
+// The gradient tests' own reader of their crate, so that both know the same operations.
+#[path = "../../crates/autograd/tests/gradients/scanner.rs"]
+mod scanner;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -46,6 +50,7 @@ pub(crate) fn run() -> Result<bool> {
     let steps: &[Step] = &[
         ("architecture: dependency arrows, minimum Rust version", arrows),
         ("architecture: unsafe code", unsafe_code),
+        ("every operation has a gradient property", gradient_properties),
         ("format", || cargo(&["fmt", "--all", "--check"])),
         ("clippy", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
         ("tests", || cargo(&["test", "--workspace"])),
@@ -125,6 +130,13 @@ fn unsafe_code() -> Result<()> {
     Ok(())
 }
 
+/// Reads the sources, so a missing property is found before anything is built.
+fn gradient_properties() -> Result<()> {
+    let wrong = scanner::uncovered(&root().join("crates/autograd")).map_err(anyhow::Error::msg)?;
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}
+
 fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
@@ -148,5 +160,6 @@ mod tests {
     fn the_architecture_holds() {
         super::arrows().unwrap();
         super::unsafe_code().unwrap();
+        super::gradient_properties().unwrap();
     }
 }

@@ -6,6 +6,7 @@ mod ci;
 mod compare;
 mod download;
 mod golden;
+mod mutants;
 mod report;
 mod reproduce;
 
@@ -42,6 +43,8 @@ enum Command {
     },
     /// Run everything that must be green: format, lints, tests, documentation, architecture, golden files, the chapter.
     Ci,
+    /// Plant wrong derivatives in a copy of the autograd crate, and see whether its tests find each of them.
+    Mutants,
     /// Cut the embedded 3-versus-7 sample out of the four MNIST files. (Its result is in the repository already.)
     Sample {
         /// The folder with the MNIST files, gzipped or not.
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Command::Download(options) => download::run(&options),
         Command::ExportPng { dir } => export_png(&dir),
         Command::Ci => ci::run(),
+        Command::Mutants => mutants::run(),
         Command::Sample { from, to } => sample(&from, &to),
     };
     match outcome {

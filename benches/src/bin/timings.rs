@@ -22,6 +22,9 @@ struct Options {
     /// How long to repeat each case.
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
+    /// Instead of timing, do each case some times and print what its operations on variables took.
+    #[arg(long)]
+    profile: bool,
 }
 
 fn main() -> Result<ExitCode> {
@@ -35,6 +38,12 @@ fn main() -> Result<ExitCode> {
         return Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     downhill::tensor::set_num_threads(threads)?;
+    if options.profile {
+        for name in &options.case {
+            profile(name, threads)?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let names = options.case.iter().flat_map(|name| std::iter::once(&**name).chain(companion(name)));
     let mut timers = names.map(|name| Timer::new(name, threads)).collect::<Result<Vec<_>>>()?;
     let seconds = options.seconds * timers.len() as f64;
@@ -45,6 +54,37 @@ fn main() -> Result<ExitCode> {
     }
     timers.iter_mut().for_each(Timer::print);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints time, speed and share of every operation of a case, of the fastest of some runs, and what is left of that run.
+fn profile(name: &str, threads: usize) -> Result<()> {
+    const RUNS: usize = 30;
+    let mut work = case(name, threads)?;
+    let fastest = (0..RUNS)
+        .map(|_| {
+            let start = Instant::now();
+            let ((), entries) = downhill::autograd::profile::run(&mut work);
+            (start.elapsed(), entries)
+        })
+        .min_by_key(|(wall, _)| *wall);
+    let (wall, entries) = fastest.context("nothing was run")?;
+    let share = |time: Duration| 100.0 * time.as_secs_f64() / wall.as_secs_f64();
+    println!("{name} on {threads} threads");
+    println!("{:32} {:>5} {:>9} {:>7} {:>9}", "operation", "calls", "ms", "%", "GFLOP/s");
+    let mut sum = Duration::ZERO;
+    for entry in entries {
+        sum += entry.time;
+        let name = format!("{}{}", entry.op, if entry.backward { " (backward)" } else { "" });
+        let seconds = entry.time.as_secs_f64();
+        let speed = match entry.multiply_adds {
+            0 => String::new(),
+            count => format!("{:.1}", 2e-9 * count as f64 / seconds),
+        };
+        println!("{name:32} {:5} {:9.3} {:7.2} {speed:>9}", entry.calls, seconds * 1e3, share(entry.time));
+    }
+    println!("{:32} {:5} {:9.3} {:7.2}", "sum", "", sum.as_secs_f64() * 1e3, share(sum));
+    println!("{:32} {:5} {:9.3} {:7.2}", "wall clock", "", wall.as_secs_f64() * 1e3, 100.0);
+    Ok(())
 }
 
 /// One case and its measurements.

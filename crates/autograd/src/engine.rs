@@ -1,127 +1,17 @@
-//! Recording operations, and running them backward.
+//! Running recorded operations backward.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
-use std::mem::ManuallyDrop;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::collections::btree_map::{BTreeMap, Entry};
 
 use downhill_tensor::{Float, Tensor};
 
-use crate::mode::{NoGrad, is_grad_enabled};
+use crate::anomaly;
+use crate::mode::{EnableGrad, NoGrad, is_anomaly_detected};
+use crate::profile;
+use crate::record::{Backward, Record};
 use crate::var::{Var, lock};
 
-/// What a backward function is given.
-pub struct Backward<'a, T: Float> {
-    /// The gradient with respect to the operation's result, owned: its memory may be reused.
-    pub grad: Var<T>,
-    /// The operation's result. (A backward function that captured it would keep its own node alive for ever.)
-    pub out: &'a Var<T>,
-    /// For each input, whether its gradient is wanted.
-    pub needs: &'a [bool],
-}
-
-type BackwardFn<T> = dyn Fn(Backward<'_, T>) -> Vec<Option<Var<T>>> + Send + Sync;
-
-/// How a result was computed, and how to differentiate it.
-struct Record<T: Float> {
-    /// Each with whether it required a gradient at the time.
-    inputs: Vec<(Var<T>, bool)>,
-    backward: Box<BackwardFn<T>>,
-}
-
-/// A node's record until a backward pass takes it.
-pub(crate) struct Tape<T: Float>(Mutex<Option<Arc<Record<T>>>>);
-
-impl<T: Float> Tape<T> {
-    pub(crate) fn none() -> Self {
-        Tape(Mutex::new(None))
-    }
-}
-
-/// The records that wait for the outermost drop of a thread; `None` outside of one.
-type Doomed = Option<Vec<Box<dyn Send>>>;
-
-thread_local! {
-    /// Without a destructor, so that a graph in another thread-local variable can still be dropped when the thread ends.
-    static DOOMED: RefCell<ManuallyDrop<Doomed>> = const { RefCell::new(ManuallyDrop::new(None)) };
-}
-
-/// Dropping the last handle on a long chain would drop its input, and that its input, a stack frame for each. So a
-/// record that goes away is put on a list, and only the outermost drop works the list off.
-impl<T: Float> Drop for Tape<T> {
-    fn drop(&mut self) {
-        let Some(record) = self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take() else { return };
-        let Some(record) = Arc::into_inner(record) else { return };
-        let outermost = DOOMED.with_borrow_mut(|doomed| {
-            let outermost = doomed.is_none();
-            doomed.get_or_insert_default().push(Box::new(record));
-            outermost
-        });
-        if outermost {
-            let _list = DoomedList;
-            // The borrow ends before each drop, which comes back here and pushes.
-            while let Some(next) = DOOMED.with_borrow_mut(|doomed| doomed.as_mut().and_then(Vec::pop)) {
-                drop(next);
-            }
-        }
-    }
-}
-
-/// Takes the list away when it has been worked off, or when something that a backward function owned panicked.
-struct DoomedList;
-
-impl Drop for DoomedList {
-    fn drop(&mut self) {
-        let rest = DOOMED.with_borrow_mut(|doomed| doomed.take());
-        drop(rest);
-    }
-}
-
-/// Whether the result of an operation on these needs a gradient.
-pub(crate) fn is_recorded<'a, T: Float>(inputs: impl IntoIterator<Item = &'a Var<T>>) -> bool {
-    is_grad_enabled() && inputs.into_iter().any(Var::requires_grad)
-}
-
 impl<T: Float> Var<T> {
-    /// The result of an operation. `backward` is called to build the backward function only if one is needed.
-    pub(crate) fn record<const N: usize, F>(
-        op: &'static str,
-        inputs: [&Var<T>; N],
-        value: Tensor<T>,
-        backward: impl FnOnce() -> F,
-    ) -> Var<T>
-    where
-        F: Fn(Backward<'_, T>) -> [Option<Var<T>>; N] + Send + Sync + 'static,
-    {
-        if !is_recorded(inputs) {
-            return Var::new(value);
-        }
-        let backward = backward();
-        let inputs = inputs.map(|v| (v.clone(), v.requires_grad())).into();
-        let record = Record { inputs, backward: Box::new(move |b| backward(b).into()) };
-        Var::node(op, value, true, Tape(Mutex::new(Some(Arc::new(record)))))
-    }
-
-    /// [`record`](Self::record) for a number of inputs that is known at run time only.
-    pub(crate) fn record_many(
-        op: &'static str,
-        inputs: &[Var<T>],
-        value: Tensor<T>,
-        backward: impl Fn(Backward<'_, T>) -> Vec<Option<Var<T>>> + Send + Sync + 'static,
-    ) -> Var<T> {
-        if !is_recorded(inputs) {
-            return Var::new(value);
-        }
-        let inputs = inputs.iter().map(|v| (v.clone(), v.requires_grad())).collect();
-        let record = Record { inputs, backward: Box::new(backward) };
-        Var::node(op, value, true, Tape(Mutex::new(Some(Arc::new(record)))))
-    }
-
-    /// This variable as a backward function may keep it: the value it has now, and the node.
-    pub(crate) fn save(&self) -> Saved<T> {
-        Saved { var: self.clone(), value: self.value() }
-    }
-
     /// Computes the gradient of this scalar with respect to every parameter that it depends on, and adds it to each
     /// one's [`grad`](Self::grad).
     ///
@@ -132,12 +22,7 @@ impl<T: Float> Var<T> {
     /// If this has more than one element, does not depend on a parameter, or its graph was consumed before.
     #[track_caller]
     pub fn backward(&self) {
-        assert!(
-            self.shape().iter().all(|&d| d == 1),
-            "backward: expected a scalar, got shape {:?}; see backward_with",
-            self.shape()
-        );
-        self.backward_with(Tensor::ones(&self.shape()));
+        self.backward_with(self.one());
     }
 
     /// [`backward`](Self::backward) from a result of any shape: computes the gradient of `(self * cotangent).sum(..)`.
@@ -146,7 +31,7 @@ impl<T: Float> Var<T> {
     /// If the shapes differ, this does not depend on a parameter, or its graph was consumed before.
     #[track_caller]
     pub fn backward_with(&self, cotangent: Tensor<T>) {
-        run(&[(self, cotangent)], false, &mut accumulate);
+        Pass::default().run(&[(self, Var::new(cotangent))], &mut accumulate);
     }
 
     /// [`backward`](Self::backward) that leaves the graph as it is for another pass.
@@ -155,12 +40,17 @@ impl<T: Float> Var<T> {
     /// As `backward`.
     #[track_caller]
     pub fn backward_retain_graph(&self) {
-        assert!(
-            self.shape().iter().all(|&d| d == 1),
-            "backward: expected a scalar, got shape {:?}; see backward_with",
-            self.shape()
-        );
-        run(&[(self, Tensor::ones(&self.shape()))], true, &mut accumulate);
+        let pass = Pass { retain_graph: true, ..Pass::default() };
+        pass.run(&[(self, Var::new(self.one()))], &mut accumulate);
+    }
+
+    /// The gradient of a scalar with respect to itself.
+    #[track_caller]
+    fn one(&self) -> Tensor<T> {
+        let shape = self.shape();
+        let is_scalar = shape.iter().all(|&d| d == 1);
+        assert!(is_scalar, "backward: expected a scalar, got shape {shape:?}; see backward_with");
+        Tensor::ones(&shape)
     }
 }
 
@@ -168,7 +58,7 @@ impl<T: Float> Var<T> {
 fn accumulate<T: Float>(var: &Var<T>, grad: &mut Option<Var<T>>) {
     if var.is_leaf() {
         let grad = grad.take().expect("each gradient arrives once").into_value();
-        let mut held = lock(&var.0.grad);
+        let mut held = lock(&var.extras().grad);
         *held = Some(match held.take() {
             Some(before) => before + grad,
             None => grad,
@@ -179,7 +69,8 @@ fn accumulate<T: Float>(var: &Var<T>, grad: &mut Option<Var<T>>) {
 /// The gradients of the sum of all elements of `outputs` with respect to each of `inputs`, without touching any
 /// variable's [`grad`](Var::grad). `None` for an input that the outputs do not depend on. `torch.autograd.grad`.
 ///
-/// Inputs may be parameters or intermediate results. The graph is consumed.
+/// Inputs may be parameters or intermediate results. The graph is consumed as far as the inputs. For gradients that can
+/// be differentiated again, or of other than the plain sum, see [`grad_with`].
 ///
 /// # Panics
 /// If an output does not depend on a parameter, or its graph was consumed before.
@@ -195,154 +86,224 @@ fn accumulate<T: Float>(var: &Var<T>, grad: &mut Option<Var<T>>) {
 /// ```
 #[track_caller]
 pub fn grad<T: Float>(outputs: &[&Var<T>], inputs: &[&Var<T>]) -> Vec<Option<Tensor<T>>> {
-    let roots: Vec<_> = outputs.iter().map(|&v| (v, Tensor::ones(&v.shape()))).collect();
+    let gradients = grad_with(outputs, inputs, &GradOptions::default());
+    gradients.into_iter().map(|gradient| gradient.map(Var::into_value)).collect()
+}
+
+/// How [`grad_with`] computes.
+///
+/// ```
+/// # use downhill_autograd::GradOptions;
+/// let options = GradOptions::<f32>::default().create_graph(true);
+/// assert!(options.create_graph && options.cotangents.is_empty());
+/// ```
+#[derive(Clone, Debug)]
+pub struct GradOptions<T: Float = f32> {
+    /// What each output is multiplied by before all are summed, of its shape; none stands for ones. May require a
+    /// gradient themselves. PyTorch's `grad_outputs`.
+    pub cotangents: Vec<Var<T>>,
+    /// Whether the gradients get a graph of their own, by which they can be differentiated again. Keeps the graph that
+    /// they are computed from as well, since theirs is made of it.
+    pub create_graph: bool,
+    /// Whether the graph is kept for another pass.
+    pub retain_graph: bool,
+}
+
+impl<T: Float> Default for GradOptions<T> {
+    fn default() -> Self {
+        GradOptions { cotangents: Vec::new(), create_graph: false, retain_graph: false }
+    }
+}
+
+impl<T: Float> GradOptions<T> {
+    /// Sets [`cotangents`](Self::cotangents), one for each output.
+    pub fn cotangents(self, cotangents: impl IntoIterator<Item = impl Into<Var<T>>>) -> Self {
+        GradOptions { cotangents: cotangents.into_iter().map(Into::into).collect(), ..self }
+    }
+
+    /// Sets [`create_graph`](Self::create_graph).
+    pub fn create_graph(self, create_graph: bool) -> Self {
+        GradOptions { create_graph, ..self }
+    }
+
+    /// Sets [`retain_graph`](Self::retain_graph).
+    pub fn retain_graph(self, retain_graph: bool) -> Self {
+        GradOptions { retain_graph, ..self }
+    }
+}
+
+/// [`grad`] with options: gradients that can be differentiated again, other cotangents than ones, a graph that is kept.
+/// `torch.autograd.grad`.
+///
+/// With `create_graph` the results are variables that remember how they were computed, so a loss may be made of them: a
+/// penalty on the size of a gradient, or a product with the Hessian. (A parameter's [`grad`](Var::grad) is always a plain
+/// tensor: a graph kept there would keep the parameter itself alive for ever.) Otherwise they are constants. Every
+/// operation of this crate can be differentiated any number of times; one of your own if it was made by
+/// [`from_differentiable_op`](crate::from_differentiable_op).
+///
+/// # Panics
+/// If an output does not depend on a parameter, its graph was consumed before, or the cotangents do not fit. With
+/// `create_graph` also if a parameter was updated since the graph was recorded.
+///
+/// ```
+/// use downhill_autograd::{GradOptions, Var, grad_with};
+/// use downhill_tensor::Tensor;
+///
+/// // y = w x³, and a penalty on (dy/dx)² = (3 w x²)², whose derivative by w is 18 w x⁴.
+/// let (w, x) = (Var::parameter(Tensor::scalar(5.0)), Var::parameter(Tensor::scalar(2.0)));
+/// let y = &w * x.powf(3.0);
+/// let slope = grad_with(&[&y], &[&x], &GradOptions::default().create_graph(true)).remove(0).unwrap();
+/// assert_eq!(slope.item(), 60.0);
+/// slope.square().backward();
+/// assert_eq!(w.grad().unwrap().item(), 18.0 * 5.0 * 16.0);
+/// ```
+#[track_caller]
+pub fn grad_with<T: Float>(
+    outputs: &[&Var<T>],
+    inputs: &[&Var<T>],
+    options: &GradOptions<T>,
+) -> Vec<Option<Var<T>>> {
+    let given = &options.cotangents;
+    assert!(
+        given.is_empty() || given.len() == outputs.len(),
+        "grad: {} cotangents for {} outputs",
+        given.len(),
+        outputs.len()
+    );
+    let cotangent = |i: usize, output: &Var<T>| {
+        given.get(i).cloned().unwrap_or_else(|| Var::new(Tensor::ones(&output.shape())))
+    };
+    let roots: Vec<_> = outputs.iter().enumerate().map(|(i, &v)| (v, cotangent(i, v))).collect();
     let mut wanted: HashMap<u64, Vec<usize>> = HashMap::new();
     for (i, input) in inputs.iter().enumerate() {
         wanted.entry(input.0.id).or_default().push(i);
     }
     let mut found = vec![None; inputs.len()];
-    run(&roots, false, &mut |var, grad| {
+    let pass = Pass {
+        retain_graph: options.retain_graph || options.create_graph,
+        create_graph: options.create_graph,
+        first: wanted.keys().min().copied().unwrap_or(0),
+    };
+    pass.run(&roots, &mut |var, grad| {
         for &i in wanted.get(&var.0.id).into_iter().flatten() {
-            found[i] = grad.as_ref().map(Var::value);
+            found[i].clone_from(grad);
         }
     });
     found
 }
 
+/// Sees every node with its complete gradient, leaves included, before the gradient moves on; from a leaf it may take it.
 type Arrived<'a, T> = dyn FnMut(&Var<T>, &mut Option<Var<T>>) + 'a;
 
-/// Runs backward from `roots`. `arrived` sees every node with its complete gradient, leaves included, before the
-/// gradient moves on; from a leaf it may take it.
-#[track_caller]
-fn run<T: Float>(roots: &[(&Var<T>, Tensor<T>)], retain_graph: bool, arrived: &mut Arrived<'_, T>) {
-    let _guard = NoGrad::new();
-    // The nodes whose gradient is known in part, by id. The largest is complete: every node that could still
-    // contribute to it was created later, and is done.
-    let mut pending: BTreeMap<u64, (Var<T>, Var<T>)> = BTreeMap::new();
-    for (root, cotangent) in roots {
-        assert!(root.requires_grad(), "backward: the result does not depend on any parameter");
-        assert!(
-            *cotangent.shape() == *root.shape(),
-            "backward: shapes differ: result {:?}, cotangent {:?}",
-            root.shape(),
-            cotangent.shape()
-        );
-        add(&mut pending, root, Var::new(cotangent.clone()));
-    }
-    while let Some((_, (var, grad))) = pending.pop_last() {
-        let mut grad = Some(grad);
-        arrived(&var, &mut grad);
-        if var.is_leaf() {
-            continue;
-        }
-        let record = {
-            let mut tape = lock(&var.0.tape.0);
-            if retain_graph { tape.clone() } else { tape.take() }
-        };
-        let Some(record) = record else {
-            panic!(
-                "backward: the graph of {} was consumed by an earlier backward pass; see backward_retain_graph",
-                var.op()
-            );
-        };
-        let needs: Vec<bool> = record.inputs.iter().map(|(_, wanted)| *wanted).collect();
-        let grad = grad.take().expect("only leaves give up their gradient");
-        let gradients = (record.backward)(Backward { grad, out: &var, needs: &needs });
-        assert!(
-            gradients.len() == record.inputs.len(),
-            "backward of {}: {} gradients for {} inputs",
-            var.op(),
-            gradients.len(),
-            record.inputs.len()
-        );
-        for ((input, wanted), grad) in record.inputs.iter().zip(gradients) {
-            let Some(grad) = grad.filter(|_| *wanted) else { continue };
+/// The nodes whose gradient is known in part, by id. The largest is complete: every node that could still contribute to
+/// it was created later, and is done.
+type Pending<T> = BTreeMap<u64, (Var<T>, Option<Var<T>>)>;
+
+/// One way through a graph from its results.
+#[derive(Clone, Copy, Default)]
+struct Pass {
+    retain_graph: bool,
+    create_graph: bool,
+    /// Nodes with smaller ids are of no interest, nor can they lead to one that is.
+    first: u64,
+}
+
+impl Pass {
+    #[track_caller]
+    fn run<T: Float>(self, roots: &[(&Var<T>, Var<T>)], arrived: &mut Arrived<'_, T>) {
+        let _guard: (Option<NoGrad>, Option<EnableGrad>) =
+            if self.create_graph { (None, Some(EnableGrad::new())) } else { (Some(NoGrad::new()), None) };
+        let mut pending = Pending::new();
+        for (root, cotangent) in roots {
+            assert!(root.requires_grad(), "backward: the result does not depend on any parameter");
             assert!(
-                *grad.shape() == *input.shape(),
-                "backward of {}: shapes differ: input {:?}, gradient {:?}",
-                var.op(),
-                input.shape(),
-                grad.shape()
+                *cotangent.shape() == *root.shape(),
+                "backward: shapes differ: result {:?}, cotangent {:?}",
+                root.shape(),
+                cotangent.shape()
             );
-            add(&mut pending, input, grad);
+            add(&mut pending, root, cotangent.clone());
+        }
+        while let Some((_, (var, grad))) = pending.pop_last() {
+            let mut grad = grad.map(|grad| var.through_hooks(grad));
+            if is_anomaly_detected() {
+                anomaly::check_sum(&var, grad.as_ref());
+            }
+            arrived(&var, &mut grad);
+            // The first node of interest leads to none; and the very first of all is a leaf.
+            if var.is_leaf() || var.0.id <= self.first {
+                continue;
+            }
+            let record = if self.retain_graph { var.0.tape.get() } else { var.0.tape.take() };
+            let Some(record) = record else {
+                panic!(
+                    "backward: the graph of {} was consumed by an earlier backward pass; see backward_retain_graph",
+                    var.op()
+                );
+            };
+            if !self.retain_graph {
+                var.forget_hooks();
+            }
+            let grad = grad.expect("only leaves give up their gradient");
+            self.step(&var, grad, &*record, &mut pending);
+        }
+    }
+
+    /// Takes the gradient of one result on to its inputs.
+    #[track_caller]
+    fn step<T: Float>(self, var: &Var<T>, grad: Var<T>, record: &dyn Record<T>, pending: &mut Pending<T>) {
+        if let Some(again) = record.recompute(var) {
+            // Its nodes are the latest of all, so they come next, and what they lead to gets its gradients in the order
+            // in which it would have got them without a second computation.
+            if again.requires_grad() {
+                add(pending, &again, grad);
+            }
+            return;
+        }
+        let inputs = record.inputs();
+        let of_interest: Vec<bool>;
+        let needs = if inputs.iter().all(|input| input.0.id >= self.first) {
+            record.needs()
+        } else {
+            let needs = record.needs().iter().zip(inputs);
+            of_interest = needs.map(|(&needed, input)| needed && input.0.id >= self.first).collect();
+            &of_interest
+        };
+        let incoming = is_anomaly_detected().then(|| grad.value());
+        let (mut count, mut misfit, mut found) = (0, None, None);
+        record.backward(Backward { grad, out: var, needs }, &mut |gradient| {
+            let i = count;
+            count += 1;
+            let Some((gradient, input)) = gradient.zip(inputs.get(i)).filter(|_| needs[i]) else { return };
+            if *gradient.shape() != *input.shape() {
+                misfit.get_or_insert((input.shape(), gradient.shape()));
+                return;
+            }
+            if let Some(incoming) = &incoming {
+                found = found.take().or_else(|| anomaly::describe(var, incoming, i, &gradient));
+            }
+            add(pending, input, gradient);
+        });
+        let op = var.op();
+        profile::mark(op, true);
+        assert!(count == inputs.len(), "backward of {op}: {count} gradients for {} inputs", inputs.len());
+        if let Some((input, gradient)) = misfit {
+            panic!("backward of {op}: shapes differ: input {input:?}, gradient {gradient:?}");
+        }
+        if let Some(message) = found {
+            panic!("{message}");
         }
     }
 }
 
 /// Adds `grad` to what is known of `var`'s gradient; the first one is moved in.
-fn add<T: Float>(pending: &mut BTreeMap<u64, (Var<T>, Var<T>)>, var: &Var<T>, grad: Var<T>) {
-    let sum = match pending.remove(&var.0.id) {
-        // Tensors and not variables are added: the sum takes the memory of the first if nobody else uses that.
-        Some((_, before)) => Var::new(before.into_value() + grad.into_value()),
-        None => grad,
-    };
-    pending.insert(var.0.id, (var.clone(), sum));
-}
-
-/// An input as it was when the operation was recorded.
-pub(crate) struct Saved<T: Float> {
-    var: Var<T>,
-    value: Tensor<T>,
-}
-
-impl<T: Float> Saved<T> {
-    /// The value at the time of recording.
-    pub(crate) fn value(&self) -> &Tensor<T> {
-        &self.value
-    }
-
-    /// The input as a variable to compute with: while nothing is recorded, just the value.
-    ///
-    /// # Panics
-    /// If a graph is being recorded and the input was updated since: its present value would be the wrong one.
-    pub(crate) fn var(&self) -> Var<T> {
-        if !is_grad_enabled() {
-            return Var::new(self.value.clone());
+fn add<T: Float>(pending: &mut Pending<T>, var: &Var<T>, grad: Var<T>) {
+    match pending.entry(var.0.id) {
+        Entry::Vacant(place) => _ = place.insert((var.clone(), Some(grad))),
+        Entry::Occupied(mut place) => {
+            let known = &mut place.get_mut().1;
+            // By value: the sum takes the memory of the first if nobody else uses that.
+            *known = known.take().map(|before| before + grad);
         }
-        let unchanged = self.var.value().shares_storage(&self.value);
-        assert!(
-            unchanged,
-            "backward: a parameter was updated between the forward pass and its differentiation"
-        );
-        self.var.clone()
     }
-}
-
-/// A result with a derivative of one's own: a user's operation is first class.
-///
-/// `value` is the operation's result for `inputs`. `backward` is given the gradient with respect to the result and, for
-/// each input, whether its gradient is wanted; it returns a gradient of each input's shape, or `None` where it is not
-/// wanted or zero. Under [`no_grad`](crate::no_grad), or if no input requires a gradient, the result is a constant.
-///
-/// # Panics
-/// If `name` is `leaf`. During the backward pass: if `backward` returns another number of gradients than there are inputs, or one of
-/// another shape.
-///
-/// ```
-/// use downhill_autograd::{Tolerance, Var, from_op, gradcheck};
-/// use downhill_tensor::Tensor;
-///
-/// /// x³, with the derivative 3x².
-/// fn cube(x: &Var<f64>) -> Var<f64> {
-///     let value = x.value();
-///     let cubed = value.map(|x| x * x * x);
-///     from_op("cube", &[x], cubed, move |grad, _needs| {
-///         vec![Some(grad * value.map(|x| 3.0 * x * x))]
-///     })
-/// }
-///
-/// gradcheck(|x| cube(&x[0]), &[Tensor::from([-1.5, 0.0, 2.0])], Tolerance::default()).unwrap();
-/// ```
-#[track_caller]
-pub fn from_op<T: Float>(
-    name: &'static str,
-    inputs: &[&Var<T>],
-    value: Tensor<T>,
-    backward: impl Fn(Tensor<T>, &[bool]) -> Vec<Option<Tensor<T>>> + Send + Sync + 'static,
-) -> Var<T> {
-    assert!(name != "leaf", "from_op: leaf is the name of what no operation made");
-    let inputs: Vec<Var<T>> = inputs.iter().map(|&v| v.clone()).collect();
-    Var::record_many(name, &inputs, value, move |b| {
-        backward(b.grad.into_value(), b.needs).into_iter().map(|grad| grad.map(Var::new)).collect()
-    })
 }

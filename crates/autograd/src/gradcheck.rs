@@ -4,8 +4,9 @@ use std::fmt;
 
 use downhill_tensor::{Rng, Tensor};
 
-use crate::engine::grad;
-use crate::mode::{is_grad_enabled, no_grad};
+use crate::engine::{GradOptions, grad_with};
+use crate::mode::{enable_grad, is_grad_enabled, no_grad};
+use crate::ops::cat;
 use crate::var::Var;
 
 /// How closely an analytic derivative must agree with the numeric one: within `absolute + relative · |numeric|`.
@@ -51,6 +52,9 @@ pub enum MismatchKind {
     /// Finite differences do not settle: the function has a kink or a jump near this point, and nothing can be said
     /// about the gradient. Check it elsewhere.
     NotSmooth,
+    /// The backward pass gives another gradient when it runs again, on the same graph or on one just like it: it depends
+    /// on the order of calls. `analytic` is the first, `numeric` the other one.
+    NotRepeatable,
 }
 
 impl fmt::Display for GradMismatch {
@@ -59,11 +63,37 @@ impl fmt::Display for GradMismatch {
         let what = match kind {
             MismatchKind::Wrong => "wrong derivative",
             MismatchKind::NotSmooth => "not smooth here, so nothing can be said of the derivative",
+            MismatchKind::NotRepeatable => {
+                return write!(
+                    f,
+                    "input {input} at {index:?}: the backward pass depends on the order of calls: {analytic:e} the first \
+                     time, then {numeric:e}"
+                );
+            }
         };
         write!(
             f,
             "input {input} at {index:?}: {what}: analytic {analytic:e}, numeric {numeric:e} ± {uncertainty:e}"
-        )
+        )?;
+        f.write_str(self.guess())
+    }
+}
+
+impl GradMismatch {
+    /// What the mistake may have been, where the two values suggest it.
+    fn guess(&self) -> &'static str {
+        let near = |factor: f64| {
+            let expected = factor * self.numeric;
+            (self.analytic - expected).abs() <= 1e-6 * expected.abs()
+        };
+        match self.kind {
+            MismatchKind::NotSmooth | MismatchKind::NotRepeatable => "",
+            _ if self.analytic == 0.0 => " (is it missing?)",
+            _ if near(2.0) => " (twice as much)",
+            _ if near(0.5) => " (half as much)",
+            _ if near(-1.0) => " (of the opposite sign)",
+            _ => "",
+        }
     }
 }
 
@@ -77,11 +107,14 @@ impl std::error::Error for GradMismatch {}
 /// exactly at `x`, as in `relu` at zero, and the differences settle on a value in the middle: there the slopes to the
 /// left and to the right are compared. A function that is infinite or NaN near `x` counts as not smooth.
 ///
+/// The backward pass runs several times, on one graph and on several alike, with other cotangents in between, and must
+/// give the same gradients to the bit: one that keeps a state from call to call is found out. `torch.autograd.gradcheck`.
+///
 /// # Errors
 /// The first derivative that disagrees.
 ///
 /// # Panics
-/// If `f` returns another shape at another point, or under [`no_grad`].
+/// If `f` returns another shape at another point, or another value at the same one, or under [`no_grad`].
 ///
 /// ```
 /// use downhill_autograd::{Tolerance, Var, gradcheck};
@@ -89,6 +122,11 @@ impl std::error::Error for GradMismatch {}
 ///
 /// let xs = [Tensor::from([0.5, -2.0]), Tensor::from([[1.0], [3.0]])];
 /// gradcheck(|x| (&x[0] * &x[1]).sigmoid(), &xs, Tolerance::default()).unwrap();
+///
+/// // The gradient of a product, with the second factor forgotten.
+/// let wrong = gradcheck(|x| &x[0] * x[1].detach(), &xs, Tolerance::default()).unwrap_err();
+/// assert_eq!((wrong.input, &wrong.index[..]), (1, &[0, 0][..]));
+/// assert_eq!(wrong.analytic, 0.0);
 /// ```
 pub fn gradcheck(
     f: impl Fn(&[Var<f64>]) -> Var<f64>,
@@ -98,30 +136,88 @@ pub fn gradcheck(
     check(&f, xs, tolerance)
 }
 
-/// [`gradcheck`], compiled once for all functions.
-fn check(
-    f: &dyn Fn(&[Var<f64>]) -> Var<f64>,
+/// Checks the second derivatives of `f` at `xs`: that the gradients which [`grad_with`] computes with
+/// [`create_graph`](GradOptions::create_graph) are differentiated rightly, by the inputs and by the cotangent.
+/// `torch.autograd.gradgradcheck`.
+///
+/// The inputs of the report are those of `f`, and then the cotangent. First derivatives are taken for right; check them by
+/// [`gradcheck`].
+///
+/// # Errors
+/// The first derivative that disagrees.
+///
+/// # Panics
+/// As [`gradcheck`], and if an operation in `f` cannot be differentiated twice.
+///
+/// ```
+/// use downhill_autograd::{Tolerance, gradgradcheck};
+/// use downhill_tensor::Tensor;
+///
+/// let xs = [Tensor::from([0.5, -2.0]), Tensor::from([[1.0], [3.0]])];
+/// gradgradcheck(|x| (&x[0] * &x[1]).tanh(), &xs, Tolerance::default()).unwrap();
+/// ```
+pub fn gradgradcheck(
+    f: impl Fn(&[Var<f64>]) -> Var<f64>,
     xs: &[Tensor<f64>],
     tolerance: Tolerance,
 ) -> Result<(), GradMismatch> {
+    check_twice(&f, xs, tolerance)
+}
+
+type Function<'a> = &'a dyn Fn(&[Var<f64>]) -> Var<f64>;
+
+fn check_twice(f: Function<'_>, xs: &[Tensor<f64>], tolerance: Tolerance) -> Result<(), GradMismatch> {
+    let shape = no_grad(|| f(&xs.iter().cloned().map(Var::new).collect::<Vec<_>>())).shape();
+    let mut inputs = xs.to_vec();
+    inputs.push(random_cotangent(&shape, "gradgradcheck cotangents"));
+    let gradients = |all: &[Var<f64>]| {
+        // For finite differences the inputs come as constants; a gradient is wanted all the same.
+        let all = all.iter().map(|v| if v.requires_grad() { v.clone() } else { Var::parameter(v.value()) });
+        let mut vars: Vec<Var<f64>> = all.collect();
+        let cotangent = vars.pop().expect("the cotangent is one of them");
+        enable_grad(|| {
+            let out = f(&vars);
+            let options = GradOptions::default().create_graph(true).cotangents([cotangent]);
+            let wanted: Vec<&Var<f64>> = vars.iter().collect();
+            let found = if out.requires_grad() {
+                grad_with(&[&out], &wanted, &options)
+            } else {
+                vec![None; vars.len()]
+            };
+            let flat = found.into_iter().zip(&vars).map(|(gradient, x)| {
+                let count = x.value().numel() as isize;
+                gradient.unwrap_or_else(|| Var::new(Tensor::zeros(&x.shape()))).reshape(&[count])
+            });
+            let mut flat: Vec<Var<f64>> = flat.collect();
+            // So that there is one even without inputs.
+            flat.push(Var::new(Tensor::zeros(&[1])));
+            cat(&flat, 0)
+        })
+    };
+    check(&gradients, &inputs, tolerance)
+}
+
+/// Of either sign and never near zero, where an error would not show.
+fn random_cotangent(shape: &[usize], name: &str) -> Tensor<f64> {
+    let mut rng = Rng::new(0).fork(name);
+    let size = Tensor::<f64>::uniform(shape, 0.5, 1.5, &mut rng);
+    let sign = Tensor::<f64>::uniform(shape, -1.0, 1.0, &mut rng);
+    size * sign.ge(0.0).where_(1.0, -1.0)
+}
+
+/// [`gradcheck`], compiled once for all functions.
+fn check(f: Function<'_>, xs: &[Tensor<f64>], tolerance: Tolerance) -> Result<(), GradMismatch> {
     assert!(is_grad_enabled(), "gradcheck: recording is switched off by no_grad");
     let params: Vec<Var<f64>> = xs.iter().cloned().map(Var::parameter).collect();
     let out = f(&params);
-    // Of either sign and never near zero, where an error would not show.
-    let mut rng = Rng::new(0).fork("gradcheck cotangents");
-    let cotangent = Tensor::<f64>::uniform(&out.shape(), 0.5, 1.5, &mut rng);
-    let sign = Tensor::<f64>::uniform(&out.shape(), -1.0, 1.0, &mut rng);
-    let cotangent = cotangent * sign.ge(0.0).where_(1.0, -1.0);
-
-    let loss = (&out * cotangent.clone()).sum(..);
-    let analytic = if loss.requires_grad() {
-        grad(&[&loss], &params.iter().collect::<Vec<_>>())
-    } else {
-        vec![None; xs.len()]
-    };
+    let again = no_grad(|| f(&params)).value();
+    let same = again.shape() == out.value().shape() && first_difference(&out.value(), &again).is_none();
+    assert!(same, "gradcheck: the function gives another value the second time");
+    let cotangent = random_cotangent(&out.shape(), "gradcheck cotangents");
+    let analytic = repeatable_gradients(f, &params, &out, &cotangent)?;
     let middle = out.value();
     for (input, x) in xs.iter().enumerate() {
-        let analytic = analytic[input].clone().unwrap_or_else(|| Tensor::zeros(x.shape())).to_vec();
+        let analytic = analytic[input].to_vec();
         let elements = x.to_vec();
         for (i, &analytic) in analytic.iter().enumerate() {
             let value_at = |shifted: f64| {
@@ -179,7 +275,49 @@ fn slope(
     (numeric, (numeric - fine).abs() + kink)
 }
 
-fn index_of(mut at: usize, shape: &[usize]) -> Vec<usize> {
+/// The gradients of `(out * cotangent).sum()`, which must be the same whenever and however often they are computed.
+fn repeatable_gradients(
+    f: Function<'_>,
+    params: &[Var<f64>],
+    out: &Var<f64>,
+    cotangent: &Tensor<f64>,
+) -> Result<Vec<Tensor<f64>>, GradMismatch> {
+    let gradients = |out: &Var<f64>, cotangent: Tensor<f64>, retain_graph: bool| {
+        let wanted: Vec<&Var<f64>> = params.iter().collect();
+        let options = GradOptions::default().cotangents([cotangent]).retain_graph(retain_graph);
+        let found =
+            if out.requires_grad() { grad_with(&[out], &wanted, &options) } else { vec![None; params.len()] };
+        let or_zero = |(gradient, x): (Option<Var<f64>>, &Var<f64>)| {
+            gradient.map_or_else(|| Tensor::zeros(&x.shape()), Var::into_value)
+        };
+        found.into_iter().zip(params).map(or_zero).collect::<Vec<_>>()
+    };
+    let second = f(params);
+    let first = gradients(out, cotangent.clone(), true);
+    // On another graph and with another cotangent, on the first graph again, and on the two others.
+    gradients(&second, cotangent * -0.375, true);
+    let passes = [gradients(out, cotangent.clone(), false), gradients(&second, cotangent.clone(), false)];
+    let third = gradients(&f(params), cotangent.clone(), false);
+    for pass in passes.iter().chain([&third]) {
+        for (input, (a, b)) in first.iter().zip(pass).enumerate() {
+            let Some(at) = first_difference(a, b) else { continue };
+            let index = index_of(at, a.shape());
+            let (analytic, numeric) = (a.get(&index), b.get(&index));
+            let kind = MismatchKind::NotRepeatable;
+            return Err(GradMismatch { input, index, analytic, numeric, uncertainty: 0.0, kind });
+        }
+    }
+    Ok(first)
+}
+
+/// The first element that differs in any bit, if it is a number.
+fn first_difference(a: &Tensor<f64>, b: &Tensor<f64>) -> Option<usize> {
+    let differ = |(a, b): (f64, f64)| a.to_bits() != b.to_bits() && !(a.is_nan() && b.is_nan());
+    a.iter().zip(b.iter()).position(differ)
+}
+
+/// The index of element number `at` in row-major order.
+pub(crate) fn index_of(mut at: usize, shape: &[usize]) -> Vec<usize> {
     let mut index: Vec<usize> = shape
         .iter()
         .rev()

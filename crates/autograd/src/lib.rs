@@ -35,25 +35,58 @@
 //! # One formula for values and for graphs
 //!
 //! Backward functions are written in terms of `Var`. In an ordinary backward pass nothing is recorded and they run
-//! straight on tensors (elementwise derivatives as one fused loop); with a graph being recorded the same formula would
-//! yield derivatives of derivatives; there is no way to ask for that yet.
+//! straight on tensors (elementwise derivatives as one fused loop). With [`create_graph`](GradOptions::create_graph) the pass
+//! is recorded like any other computation, and the same formulas yield gradients that can be differentiated again:
+//!
+//! ```
+//! use downhill_autograd::{GradOptions, Var, grad_with};
+//! use downhill_tensor::Tensor;
+//!
+//! // A penalty on the slope of y = w x², (dy/dx)² = (2 w x)². Its derivative by w is 8 w x².
+//! let (w, x) = (Var::parameter(Tensor::scalar(3.0_f32)), Var::parameter(Tensor::scalar(0.5)));
+//! let y = &w * x.square();
+//! let slope = grad_with(&[&y], &[&x], &GradOptions::default().create_graph(true)).remove(0).unwrap();
+//! slope.square().backward();
+//! assert_eq!(w.grad().unwrap().item(), 6.0);
+//! ```
+//!
+//! # Looking inside
+//!
+//! [Hooks](Var::register_hook) read and replace gradients on their way. [`detect_anomaly`] names the operation whose
+//! backward function first produced NaN or infinity, [`graph_dot`] draws the graph, [`unused_parameters`] finds what got
+//! no gradient. [`checkpoint`] computes a part of the graph twice and keeps nothing of it in between.
 //!
 //! # Every derivative is checked
 //!
-//! [`gradcheck`] compares any function's gradients with central differences. The crate's own tests run it over every
-//! operation on random shapes and memory layouts, and fail if an operation has no such test.
+//! [`gradcheck`] compares any function's gradients with central differences, [`gradgradcheck`] their derivatives. The crate's
+//! own tests run both over every operation on random shapes and memory layouts, and fail if an operation has no such test.
+//! With the feature `proptest`, the module `strategies` offers the same random tensors and the same property for functions
+//! of your own.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod anomaly;
+mod checkpoint;
+mod custom;
+mod diagnose;
 mod engine;
 mod gradcheck;
+mod hook;
 mod mode;
 mod ops;
+pub mod profile;
+mod record;
+#[cfg(feature = "proptest")]
+pub mod strategies;
 mod var;
 
-pub use engine::{Backward, from_op, grad};
-pub use gradcheck::{GradMismatch, MismatchKind, Tolerance, gradcheck};
-pub use mode::{NoGrad, is_grad_enabled, no_grad};
+pub use checkpoint::checkpoint;
+pub use custom::{from_differentiable_op, from_op};
+pub use diagnose::{UnusedParameters, graph_dot, unused_parameters};
+pub use engine::{GradOptions, grad, grad_with};
+pub use gradcheck::{GradMismatch, MismatchKind, Tolerance, gradcheck, gradgradcheck};
+pub use hook::GradHook;
+pub use mode::{DetectAnomaly, NoGrad, detect_anomaly, enable_grad, is_grad_enabled, no_grad};
 pub use ops::{
     BatchNormOptions, RunningStats, batch_norm, batch_norm_relu, conv2d, conv2d_input, conv2d_weight,
     embedding,

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use downhill_tensor::{Dims, Float, Tensor};
 
-use crate::engine::Tape;
+use crate::hook::Hooks;
+use crate::record::Tape;
 
 /// A tensor that takes part in differentiation.
 ///
@@ -24,8 +25,14 @@ pub(crate) struct Node<T: Float> {
     pub(crate) op: &'static str,
     pub(crate) value: RwLock<Tensor<T>>,
     pub(crate) requires_grad: AtomicBool,
-    pub(crate) grad: Mutex<Option<Tensor<T>>>,
     pub(crate) tape: Tape<T>,
+    /// What few nodes have, so that the others stay small.
+    extras: OnceLock<Box<Extras<T>>>,
+}
+
+pub(crate) struct Extras<T: Float> {
+    pub(crate) grad: Mutex<Option<Tensor<T>>>,
+    pub(crate) hooks: Mutex<Hooks<T>>,
 }
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
@@ -42,9 +49,21 @@ impl<T: Float> Var<T> {
             op,
             value: RwLock::new(value),
             requires_grad: AtomicBool::new(requires_grad),
-            grad: Mutex::new(None),
             tape,
+            extras: OnceLock::new(),
         }))
+    }
+
+    /// Gradient and hooks, made if there are none.
+    pub(crate) fn extras(&self) -> &Extras<T> {
+        self.0
+            .extras
+            .get_or_init(|| Box::new(Extras { grad: Mutex::new(None), hooks: Mutex::new(Hooks::default()) }))
+    }
+
+    /// Gradient and hooks, if there ever were any.
+    pub(crate) fn some_extras(&self) -> Option<&Extras<T>> {
+        self.0.extras.get().map(|extras| &**extras)
     }
 
     /// A constant: no gradient is computed for it.
@@ -125,7 +144,7 @@ impl<T: Float> Var<T> {
     /// This is a handle; writing to it changes a copy. To reset the gradient call [`zero_grad_`](Self::zero_grad_) or
     /// [`set_grad`](Self::set_grad).
     pub fn grad(&self) -> Option<Tensor<T>> {
-        lock(&self.0.grad).clone()
+        self.some_extras().and_then(|extras| lock(&extras.grad).clone())
     }
 
     /// Replaces the gradient; `None` is PyTorch's `p.grad = None`.
@@ -142,12 +161,13 @@ impl<T: Float> Var<T> {
                 grad.shape()
             );
         }
-        *lock(&self.0.grad) = grad;
+        *lock(&self.extras().grad) = grad;
     }
 
     /// Sets the gradient's elements to zero, if there is one. The book's `p.grad.zero_()`.
     pub fn zero_grad_(&self) {
-        if let Some(grad) = lock(&self.0.grad).as_mut() {
+        let Some(extras) = self.some_extras() else { return };
+        if let Some(grad) = lock(&extras.grad).as_mut() {
             grad.zero_();
         }
     }
@@ -158,7 +178,8 @@ impl<T: Float> Var<T> {
     /// If `f` changes the shape, which is then not undone.
     #[track_caller]
     pub fn update_grad_(&self, f: impl FnOnce(&mut Tensor<T>)) {
-        if let Some(grad) = lock(&self.0.grad).as_mut() {
+        let Some(extras) = self.some_extras() else { return };
+        if let Some(grad) = lock(&extras.grad).as_mut() {
             f(grad);
             assert!(
                 *grad.shape() == *self.shape(),
@@ -208,7 +229,8 @@ impl<T: Float> Var<T> {
     /// As `update_`.
     #[track_caller]
     pub fn step_(&self, f: impl FnOnce(&mut Tensor<T>, &Tensor<T>)) {
-        if let Some(grad) = lock(&self.0.grad).as_ref() {
+        let Some(extras) = self.some_extras() else { return };
+        if let Some(grad) = lock(&extras.grad).as_ref() {
             self.update_(|value| f(value, grad));
         }
     }

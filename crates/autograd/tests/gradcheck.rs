@@ -107,6 +107,66 @@ fn transposed() {
     assert_eq!((error.kind, error.input, &error.index[..]), (MismatchKind::Wrong, 0, &[0, 1][..]));
 }
 
+/// Right the first time it runs and doubled afterwards, on the same graph and on another.
+#[test]
+fn a_backward_that_counts_its_calls() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    let calls: Arc<AtomicUsize> = Arc::default();
+    let error = checked(move |_, grad| Some(grad * if calls.fetch_add(1, SeqCst) < 2 { 1.0 } else { 2.0 }))
+        .unwrap_err();
+    assert_eq!((error.kind, error.input, &error.index[..]), (MismatchKind::NotRepeatable, 0, &[0, 0][..]));
+    assert_eq!(error.numeric, 2.0 * error.analytic);
+    assert!(error.to_string().contains("the backward pass depends on the order of calls: "), "{error}");
+    // What only its own graph knows of, and what takes effect late.
+    let of_each_graph = |x: &[Var<f64>]| {
+        let calls = AtomicUsize::new(0);
+        product(x, move |_, grad| Some(grad * if calls.fetch_add(1, SeqCst) < 2 { 1.0 } else { 2.0 }))
+    };
+    let error = gradcheck(of_each_graph, &inputs(), Tolerance::default()).unwrap_err();
+    assert_eq!(error.kind, MismatchKind::NotRepeatable);
+}
+
+/// A gradient that is the one of the pass before, as if a buffer were shared between graphs.
+#[test]
+fn a_backward_that_returns_the_last_gradient() {
+    use std::sync::{Arc, Mutex};
+    let last: Arc<Mutex<Option<Tensor<f64>>>> = Arc::default();
+    let f = move |x: &[Var<f64>]| {
+        let (a, last) = (x[0].value(), last.clone());
+        from_op("stale", &[&x[0]], a.sin(), move |grad, _| {
+            let grad = grad * a.cos();
+            let before = last.lock().unwrap().replace(grad.clone());
+            vec![Some(before.unwrap_or(grad))]
+        })
+    };
+    let error = gradcheck(f, &[Tensor::from([0.3, 0.4])], Tolerance::default()).unwrap_err();
+    assert_eq!(error.kind, MismatchKind::NotRepeatable);
+}
+
+#[test]
+#[should_panic(expected = "gradcheck: the function gives another value the second time")]
+fn a_function_that_depends_on_the_order_of_calls() {
+    let calls = std::cell::Cell::new(0.0);
+    let f = |x: &[Var<f64>]| {
+        calls.set(calls.get() + 1e-3);
+        &x[0] + calls.get()
+    };
+    _ = gradcheck(f, &[Tensor::from([0.3])], Tolerance::default());
+}
+
+#[test]
+fn the_report_guesses() {
+    let guess = |spoil: fn(Tensor<f64>) -> Tensor<f64>| {
+        checked(move |_, grad| Some(spoil(grad))).unwrap_err().to_string()
+    };
+    assert!(guess(|grad| grad * 2.0).ends_with("(twice as much)"));
+    assert!(guess(|grad| grad * 0.5).ends_with("(half as much)"));
+    assert!(guess(|grad| -grad).ends_with("(of the opposite sign)"));
+    assert!(guess(|grad| grad * 0.0).ends_with("(is it missing?)"));
+    assert!(!guess(|grad| grad * 1.5).ends_with(')'));
+}
+
 #[test]
 fn inputs_exchanged() {
     let exchanged = |x: &[Var<f64>]| {

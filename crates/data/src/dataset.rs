@@ -145,6 +145,13 @@ fn rows<E: Element>(tensor: &Tensor<E>, idx: &[usize]) -> Tensor<E> {
         Some(&first) if idx.iter().copied().eq(first..first + idx.len()) => {
             tensor.narrow(0, first, idx.len())
         }
+        // Of labels, each is an item: a gather of blocks would spend its time on their bounds.
+        _ if tensor.numel() == tensor.size(0) => {
+            let labels = tensor.as_slice().expect("made contiguous");
+            let shape: Vec<usize> =
+                std::iter::once(idx.len()).chain(tensor.shape()[1..].iter().copied()).collect();
+            Tensor::from_fn(&shape, |at| labels[idx[at[0]]])
+        }
         _ => tensor.index_select(0, idx),
     }
 }

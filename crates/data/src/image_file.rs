@@ -3,9 +3,10 @@
 //! A header's claim about the size is checked before any memory is set aside for it.
 
 use std::fs::File;
-use std::io::{Cursor, Read};
+use std::io::{Cursor, ErrorKind, Read};
 use std::path::Path;
 
+use image::codecs::png::{PngDecoder, PngEncoder};
 use image::{ColorType, DynamicImage, ImageDecoder, ImageEncoder, ImageReader, Limits};
 
 use crate::error::{Error, Result};
@@ -53,8 +54,8 @@ pub(crate) struct Decoding {
 impl Decoding {
     /// The image in the file `path`. `file` is scratch space.
     pub(crate) fn read(&self, path: &Path, file: &mut Vec<u8>) -> Result<Pixels> {
-        read(path, file)?;
-        self.decode(path, file)
+        let length = read(path, file)?;
+        self.decode(path, &file[..length])
     }
 
     /// The image in `file`, the content of `path`.
@@ -73,14 +74,21 @@ impl Decoding {
         if file.is_empty() {
             return Err("an empty file".into());
         }
+        let mut limits = Limits::default();
+        limits.max_alloc = Some(self.max_pixels.saturating_mul(16));
+        if file.starts_with(b"\x89PNG\r\n\x1a\n") {
+            // The usual case, without a search for the decoder.
+            return self.decoded(PngDecoder::with_limits(Cursor::new(file), limits).map_err(text)?);
+        }
         let mut reader = ImageReader::new(Cursor::new(file)).with_guessed_format().map_err(text)?;
         if reader.format().is_none() {
             return Err(format!("the bytes {:02x?}", &file[..file.len().min(8)]));
         }
-        let mut limits = Limits::default();
-        limits.max_alloc = Some(self.max_pixels.saturating_mul(16));
         reader.limits(limits);
-        let decoder = reader.into_decoder().map_err(text)?;
+        self.decoded(reader.into_decoder().map_err(text)?)
+    }
+
+    fn decoded(&self, decoder: impl ImageDecoder) -> std::result::Result<Pixels, String> {
         let (width, height) = decoder.dimensions();
         if u64::from(width) * u64::from(height) > self.max_pixels {
             return Err(format!("{width} x {height} pixels, more than the limit of {}", self.max_pixels));
@@ -112,22 +120,33 @@ pub(crate) fn encode_grey(pixels: &[u8], height: usize, width: usize) -> Vec<u8>
 /// A PNG file of pixels in row-major order.
 pub(crate) fn encode(pixels: &[u8], height: usize, width: usize, color: image::ExtendedColorType) -> Vec<u8> {
     let mut png = Vec::new();
-    let encoder = image::codecs::png::PngEncoder::new(&mut png);
+    let encoder = PngEncoder::new(&mut png);
     let written = encoder.write_image(pixels, width as u32, height as u32, color);
     written.expect("a vector takes any bytes, and the size is right");
     png
 }
 
-/// The content of a file, in `content`.
-pub(crate) fn read(path: &Path, content: &mut Vec<u8>) -> Result<()> {
-    content.clear();
+/// The content of a file, in the first bytes of `content`; returns how many. Small files take two calls of the system, one of which tells the end.
+pub(crate) fn read(path: &Path, content: &mut Vec<u8>) -> Result<usize> {
+    const STEP: usize = 1 << 14;
     let mut file = File::open(path).map_err(Error::io(path))?;
-    file.by_ref().take(MAX_FILE + 1).read_to_end(content).map_err(Error::io(path))?;
-    if content.len() as u64 > MAX_FILE {
+    let mut length = 0;
+    while length as u64 <= MAX_FILE {
+        if content.len() - length < STEP {
+            content.resize((2 * content.len()).max(length + STEP), 0);
+        }
+        match file.read(&mut content[length..]) {
+            Ok(0) => break,
+            Ok(n) => length += n,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::io(path)(error)),
+        }
+    }
+    if length as u64 > MAX_FILE {
         let expected = format!("an image file of at most {MAX_FILE} bytes");
         return Err(Error::Image { path: path.to_owned(), expected, found: "more".into() });
     }
-    Ok(())
+    Ok(length)
 }
 
 fn converted(image: DynamicImage, channels: Channels) -> Vec<u8> {

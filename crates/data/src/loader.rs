@@ -6,7 +6,9 @@
 //! know nothing but the types of the elements.
 
 mod batches;
+mod loaders;
 mod prefetch;
+mod source;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,11 +18,12 @@ use downhill_tensor::{Element, Rng};
 use crate::dataset::{Batch, Dataset};
 use crate::error::{Error, Result};
 use crate::sampler::{RandomSampler, Sampler, SequentialSampler};
-use crate::transform::{BatchTransform, Keys};
+use crate::transform::BatchTransform;
 
 pub use batches::Batches;
-pub(crate) use batches::Source;
 use batches::{Epoch, repeats};
+pub use loaders::DataLoaders;
+use source::{Plain, Source, Transformed};
 
 /// A place in the stream of a loader's batches, as it can be saved and come back to.
 ///
@@ -43,34 +46,6 @@ pub struct Position {
     pub epoch: u64,
     /// How many of its batches lie behind.
     pub batch: usize,
-}
-
-/// A dataset without transforms.
-struct Plain<D>(D);
-
-impl<D: Dataset> Source<D::X, D::Y> for Plain<D> {
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-    fn batch(&self, idx: &[usize], _: &Keys) -> Result<Batch<D::X, D::Y>> {
-        self.0.batch(idx)
-    }
-}
-
-/// A source with a transform behind it, the one with number `stage`.
-struct Transformed<X: Element, Y: Element, T> {
-    inner: Arc<dyn Source<X, Y>>,
-    transform: T,
-    stage: u64,
-}
-
-impl<X: Element, Y: Element, T: BatchTransform<X, Y>> Source<T::X, T::Y> for Transformed<X, Y, T> {
-    fn len(&self) -> usize {
-        self.inner.len()
-    }
-    fn batch(&self, idx: &[usize], keys: &Keys) -> Result<Batch<T::X, T::Y>> {
-        self.transform.apply(self.inner.batch(idx, keys)?, &keys.stage(self.stage))
-    }
 }
 
 /// Hands out a dataset in batches: fastai's `DataLoader`.
@@ -440,34 +415,5 @@ impl<X: Element, Y: Element> IntoIterator for &DataLoader<X, Y> {
     type IntoIter = Batches<X, Y>;
     fn into_iter(self) -> Batches<X, Y> {
         self.iter()
-    }
-}
-
-/// A loader to train on and one to validate on: fastai's `dls`.
-///
-/// ```
-/// use downhill_data::{DataLoader, DataLoaders, TensorDataset};
-/// use downhill_tensor::Tensor;
-///
-/// let dset = |n| TensorDataset::new(Tensor::<f32>::zeros(&[n, 784]), Tensor::<i64>::zeros(&[n, 1]));
-/// let dls = DataLoaders::new(
-///     DataLoader::new(dset(1000)?).bs(256).shuffle(true),
-///     DataLoader::new(dset(100)?).bs(256),
-/// );
-/// assert_eq!((dls.train.len(), dls.valid.len()), (4, 1));
-/// # Ok::<(), downhill_data::Error>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct DataLoaders<X: Element, Y: Element> {
-    /// The batches that the model learns from.
-    pub train: DataLoader<X, Y>,
-    /// The batches that it is measured on.
-    pub valid: DataLoader<X, Y>,
-}
-
-impl<X: Element, Y: Element> DataLoaders<X, Y> {
-    /// The two loaders.
-    pub fn new(train: DataLoader<X, Y>, valid: DataLoader<X, Y>) -> Self {
-        DataLoaders { train, valid }
     }
 }

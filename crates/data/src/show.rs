@@ -207,7 +207,7 @@ fn escaped(label: &str) -> String {
             '>' => text.push_str("&gt;"),
             // XML has no place for these, not even escaped.
             '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}' => {
-                text.push('\u{fffd}')
+                text.push('\u{fffd}');
             }
             _ => text.push(letter),
         }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use downhill_data::{Error, IdxElement, read_idx, write_idx};
+use downhill_data::{Error, IdxElement, read_idx, read_idx_from, write_idx};
 use downhill_tensor::Tensor;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -182,6 +182,19 @@ fn a_claim_costs_no_memory() {
     assert_fails::<f64>(&idx(0x0e, &[u32::MAX; 6], &[1]), &["fits into memory"]);
     // No elements, but strides that are no numbers.
     assert_fails::<u8>(&idx(8, &[0, u32::MAX, u32::MAX, u32::MAX], &[]), &["fits into memory"]);
+}
+
+#[test]
+fn gzipped_data_unpack_up_to_a_limit() {
+    // A million bytes in a thousand.
+    let plain = idx(8, &[1_000_000], &vec![0; 1_000_000]);
+    let bomb = gzip(&plain);
+    assert!(bomb.len() < 2000);
+    let read = |bytes: &[u8], limit| read_idx_from::<u8>("bomb", bytes, limit);
+    let message = read(&bomb, 10_000).unwrap_err().to_string();
+    assert_eq!(message, "bomb: expected at most 10000 bytes of data, found 1000000");
+    assert_eq!(read(&bomb, 1_000_000).unwrap().numel(), 1_000_000);
+    assert_eq!(read(&plain, 10_000).unwrap().numel(), 1_000_000, "plain data are what they are");
 }
 
 #[test]

@@ -193,8 +193,10 @@ fn what_is_done_together_is_sampled_once() {
     assert_eq!(Together::default().transform(&x, &keys(4)).to_vec(), x.to_vec());
 }
 
+type OfImages = dyn BatchTransform<f32, i64, X = f32, Y = i64>;
+
 /// Every random transform of images, one with probability 0 and one with probability 1.
-fn pairs() -> Vec<[Box<dyn BatchTransform<f32, i64, X = f32, Y = i64>>; 2]> {
+fn pairs() -> Vec<[Box<OfImages>; 2]> {
     vec![
         [Box::new(Flip::new(0.0)), Box::new(Flip::new(1.0))],
         [Box::new(Rotate::new(10.0, 0.0)), Box::new(Rotate::new(10.0, 1.0))],

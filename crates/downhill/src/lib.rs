@@ -24,9 +24,9 @@
 //! |---|---|
 //! | [`tensor`] | arrays: shapes, views, arithmetic, matrix products |
 //! | [`autograd`] | gradients: [`Var`](autograd::Var), `backward`, [`gradcheck`](autograd::gradcheck()) |
-//! | [`nn`] | layers, losses, `#[derive(Module)]` |
-//! | [`optim`] | optimizers |
-//! | [`data`] | datasets, loaders, file formats |
+//! | [`nn`] | layers, losses, initialisation, models, state dicts, `#[derive(Module)]` |
+//! | [`optim`] | optimizers, parameter groups, schedules |
+//! | [`data`] | datasets, loaders, transforms, file formats |
 //! | [`learner`] | the training loop, callbacks, metrics, checkpoints |
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -41,14 +41,28 @@ pub use downhill_tensor as tensor;
 /// The names that a training program uses.
 pub mod prelude {
     pub use downhill_autograd::{Var, no_grad};
-    pub use downhill_data::{DataLoader, DataLoaders, Dataset, TensorDataset};
+    pub use downhill_data::{
+        Brightness, Channels, Contrast, CsvTable, DataLoader, DataLoaders, Dataset, Flip, ImageFolder,
+        IntToFloat, MixUp, Normalize, OneHot, RandomCrop, RandomErasing, Resize, Rotate, TensorDataset,
+        Together, Warp, Zoom, random_split,
+    };
     pub use downhill_learner::{
         Callback, Checkpoint, Flow, Learner, Recorder, Stage, State, accuracy, batch_accuracy, cancel,
         error_rate,
     };
     pub use downhill_nn::{
-        Forward, Linear, Module, ReLU, Sequential, cross_entropy, mnist_loss, mse_loss, sequential,
+        AdaptiveAvgPool2d, AdaptiveConcatPool2d, AdaptiveMaxPool2d, AvgPool2d, BatchNorm1d, BatchNorm2d,
+        Conv2d, CrossEntropy, Dropout, Embedding, Flatten, Forward, GELU, GroupNorm, Lambda, LayerNorm,
+        LeakyReLU, Linear, MaxPool2d, Module, ReLU, Reduction, ResNet, Residual, Sequential, SiLU, Sigmoid,
+        Softmax, StateDict, Tanh, VisionModel, bce_with_logits, create_vision_model, cross_entropy, l1_loss,
+        mnist_loss, mse_loss, nll_loss, norm_bias_params, resnet18, resnet34, sequential, simple_cnn,
+        simple_net, smooth_l1_loss, summary,
     };
-    pub use downhill_optim::{Adam, BasicOptim, Optimizer, Sgd, slice};
-    pub use downhill_tensor::{Rng, Tensor};
+    pub use downhill_optim::{Adam, AdamW, BasicOptim, Optimizer, Sgd, slice};
+    pub use downhill_tensor::{Conv2dOptions, Pool2dOptions, Rng, Tensor};
 }
+
+/// The README's examples, compiled and run with this crate's documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,4 +1,4 @@
-//! Layers, losses and models, with PyTorch's names and initialisation.
+//! Layers, losses, models and their states, with PyTorch's names and initialisation.
 //!
 //! ```
 //! use downhill_autograd::Var;
@@ -49,6 +49,16 @@
 //! let residual = Residual { inner: Linear::new(8, 8, &mut Rng::new(0)) };
 //! assert_eq!(residual.named_parameters()[0].0, "inner.weight");
 //! ```
+//! # What else hangs on the tree
+//!
+//! - **Modes** are each layer's own: [`train`](Module::train) and [`eval`](Module::eval) walk over them, and nothing is
+//!   global. Randomness is too: [`Dropout`] owns a [`Generator`], which is saved with the model.
+//! - **Groups.** [`param_groups`](Module::param_groups) says which parameters belong together, from input to output;
+//!   [`norm_bias_params`] which ones an optimizer leaves without decay; [`freeze_to`](Module::freeze_to) what is trained.
+//! - **States.** A [`StateDict`] has PyTorch's names, so that torchvision's weights load as they are. It goes into files of
+//!   our own and into safetensors files. Files are not trusted: see [`Error`].
+//! - **Hooks.** A model calls its layers by name ([`forward_as`](Forward::forward_as)), and a [`forward_hook`] sees each
+//!   call. [`summary`] is made of that, and so are [`ActivationStats`].
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

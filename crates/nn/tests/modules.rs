@@ -1,7 +1,10 @@
 //! What a module shows to visitors, and what layers compute.
 
 use downhill_autograd::{Tolerance, Var, gradcheck};
-use downhill_nn::{Float, Forward, Linear, Module, ReLU, Sequential, Visitor, mnist_loss, sequential};
+use downhill_nn::{
+    Buffer, Float, Forward, Linear, Module, ReLU, Sequential, Visitor, mnist_loss, norm_bias_params,
+    sequential,
+};
 use downhill_tensor::{Rng, Tensor};
 
 #[derive(Module)]
@@ -150,4 +153,50 @@ fn a_loss_refuses_to_broadcast() {
 fn a_layer_refuses_input_of_another_width() {
     let linear: Linear = Linear::new(3, 1, &mut Rng::new(0));
     linear.forward(&Var::new(Tensor::zeros(&[2, 4])));
+}
+
+#[derive(Module)]
+#[module(norm)]
+struct RmsNorm {
+    weight: Var,
+    calls: Buffer<i64>,
+}
+
+#[derive(Module)]
+struct Sizes(#[module(skip)] Vec<Vec<u8>>, #[module(skip)] char);
+
+#[test]
+fn a_layer_of_one_s_own_may_normalise_and_have_buffers() {
+    let norm = RmsNorm { weight: Var::parameter(Tensor::ones(&[2])), calls: Buffer::new(Tensor::scalar(0)) };
+    assert!(norm.is_norm() && norm_bias_params(&norm, false).len() == 1);
+    assert_eq!(norm.named_buffers()[0].0, "calls");
+    let nested = Some(vec![norm]);
+    assert_eq!(norm_bias_params(&nested, false).len(), 1, "also inside of others");
+    assert_eq!(names(&nested), ["0.weight"]);
+    // Without any field to visit, a module of every type.
+    let sizes = Sizes(vec![], 'x');
+    assert!(Module::<f32>::parameters(&sizes).is_empty() && Module::<f64>::parameters(&sizes).is_empty());
+    assert!(sizes.0.is_empty() && sizes.1 == 'x');
+}
+
+#[test]
+fn a_shared_parameter_is_one_parameter() {
+    let rng = &mut Rng::new(0);
+    let shared: Linear = Linear::new(2, 2, rng);
+    let net: Sequential = sequential![shared.clone(), ReLU, shared.clone()];
+    assert_eq!(names(&net), ["0.weight", "0.bias"]);
+    assert_eq!(net.num_parameters().1, 6);
+    // Under both names in a state, as in PyTorch.
+    assert_eq!(net.state_dict().tensors().len(), 4);
+    net.load_state_dict(&net.state_dict()).unwrap();
+}
+
+#[test]
+fn types_are_named_without_path_and_parameters() {
+    let rng = &mut Rng::new(0);
+    assert_eq!(Linear::<f64>::new(1, 1, rng).type_name(), "Linear");
+    let boxed: Box<dyn Forward> = Box::new(Linear::new(1, 1, rng));
+    assert_eq!(boxed.type_name(), "Linear");
+    assert_eq!(Some(boxed).type_name(), "Linear");
+    assert_eq!(Module::<f32>::type_name(&block(None)), "Block");
 }

@@ -88,12 +88,18 @@ impl<T: Float> Rule<T> for AdadeltaRule {
     ) {
         let [lr, rho, new, eps] = [h.lr, h.sqr_mom, 1.0 - h.sqr_mom, h.eps].map(T::from_f64);
         let [v, a] = state.tensors(["square_avg", "acc_delta"], p);
-        Tensor::update_("Adadelta", [p, v, a], [g], |[p, v, a], [g]| {
-            let (p, g) = decay.apply(p, g);
-            let v = rho * v + new * (g * g);
-            let delta = (a + eps).sqrt() / (v + eps).sqrt() * g;
-            let a = rho * a + new * (delta * delta);
-            [p - lr * delta, v, a]
-        });
+        Tensor::update_(
+            "Adadelta",
+            [p, v, a],
+            [g],
+            #[inline(always)]
+            |[p, v, a], [g]| {
+                let (p, g) = decay.apply(p, g);
+                let v = rho * v + new * (g * g);
+                let delta = (a + eps).sqrt() / (v + eps).sqrt() * g;
+                let a = rho * a + new * (delta * delta);
+                [p - lr * delta, v, a]
+            },
+        );
     }
 }

@@ -101,10 +101,16 @@ impl<T: Float> Rule<T> for AdagradRule {
         let rate = T::from_f64(h.lr / (1.0 + (state.step - 1) as f64 * self.lr_decay));
         let eps = T::from_f64(h.eps);
         let [sum] = state.tensors_from(["sum"], p, T::from_f64(self.initial));
-        Tensor::update_("Adagrad", [p, sum], [g], |[p, sum], [g]| {
-            let (p, g) = decay.apply(p, g);
-            let sum = sum + g * g;
-            [p - rate * (g / (sum.sqrt() + eps)), sum]
-        });
+        Tensor::update_(
+            "Adagrad",
+            [p, sum],
+            [g],
+            #[inline(always)]
+            |[p, sum], [g]| {
+                let (p, g) = decay.apply(p, g);
+                let sum = sum + g * g;
+                [p - rate * (g / (sum.sqrt() + eps)), sum]
+            },
+        );
     }
 }

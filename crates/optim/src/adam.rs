@@ -119,19 +119,31 @@ impl<T: Float> Rule<T> for AdamRule {
         let eps = T::from_f64(h.eps);
         if self.amsgrad {
             let [m, v, largest] = state.tensors(["exp_avg", "exp_avg_sq", "max_exp_avg_sq"], p);
-            return Tensor::update_("Adam", [p, m, v, largest], [g], |[p, m, v, largest], [g]| {
-                let (p, g) = decay.apply(p, g);
-                let (m, v) = averages.see(m, v, g);
-                // NaN wins, as in torch.maximum: once v is NaN it stays so.
-                let largest = if largest > v { largest } else { v };
-                [p - rate * (m / (largest.sqrt() * scale + eps)), m, v, largest]
-            });
+            return Tensor::update_(
+                "Adam",
+                [p, m, v, largest],
+                [g],
+                #[inline(always)]
+                |[p, m, v, largest], [g]| {
+                    let (p, g) = decay.apply(p, g);
+                    let (m, v) = averages.see(m, v, g);
+                    // NaN wins, as in torch.maximum: once v is NaN it stays so.
+                    let largest = if largest > v { largest } else { v };
+                    [p - rate * (m / (largest.sqrt() * scale + eps)), m, v, largest]
+                },
+            );
         }
         let [m, v] = state.tensors(MOMENTS, p);
-        Tensor::update_("Adam", [p, m, v], [g], |[p, m, v], [g]| {
-            let (p, g) = decay.apply(p, g);
-            let (m, v) = averages.see(m, v, g);
-            [p - rate * (m / (v.sqrt() * scale + eps)), m, v]
-        });
+        Tensor::update_(
+            "Adam",
+            [p, m, v],
+            [g],
+            #[inline(always)]
+            |[p, m, v], [g]| {
+                let (p, g) = decay.apply(p, g);
+                let (m, v) = averages.see(m, v, g);
+                [p - rate * (m / (v.sqrt() * scale + eps)), m, v]
+            },
+        );
     }
 }

@@ -31,7 +31,14 @@ use downhill_tensor::{Float, Tensor};
 #[track_caller]
 pub fn clip_grad_norm_<T: Float>(params: &[Var<T>], max_norm: f64) -> f64 {
     assert!(max_norm >= 0.0, "clip_grad_norm_: max_norm must be zero or more, got {max_norm}");
-    let squares = |g: &Tensor<T>| Tensor::fuse_sum("clip_grad_norm_", [g], |[x]| x.to_f64() * x.to_f64());
+    let squares = |g: &Tensor<T>| {
+        Tensor::fuse_sum(
+            "clip_grad_norm_",
+            [g],
+            #[inline(always)]
+            |[x]| x.to_f64() * x.to_f64(),
+        )
+    };
     let norm = params.iter().filter_map(Var::grad).map(|g| squares(&g)).sum::<f64>().sqrt();
     let scale = max_norm / (norm + 1e-6);
     if scale < 1.0 || scale.is_nan() {

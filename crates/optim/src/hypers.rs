@@ -136,7 +136,7 @@ impl Hypers {
 
 /// The values of one hyper-parameter for all groups: one for all, one each, or a spread.
 ///
-/// A number is one for all, a `Vec` one each; [`slice`] and [`slice_to`] make spreads.
+/// A number is one for all, a `Vec` one each; [`slice()`] and [`slice_to`] make spreads.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PerGroup {
     /// The same for all groups.

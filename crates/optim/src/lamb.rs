@@ -82,18 +82,42 @@ impl<T: Float> Rule<T> for LambRule {
         let direction = move |m: T, v: T| m * scale1 / (v.sqrt() * scale2 + eps);
 
         let [m, v] = state.tensors(MOMENTS, p);
-        Tensor::update_("Lamb", [&mut *p, &mut *m, &mut *v], [g], |[p, m, v], [g]| {
-            let (p, g) = decay.apply(p, g);
-            let (m, v) = averages.see(m, v, g);
-            [p, m, v]
-        });
+        Tensor::update_(
+            "Lamb",
+            [&mut *p, &mut *m, &mut *v],
+            [g],
+            #[inline(always)]
+            |[p, m, v], [g]| {
+                let (p, g) = decay.apply(p, g);
+                let (m, v) = averages.see(m, v, g);
+                [p, m, v]
+            },
+        );
         // How long the step is depends on all of it, so that it takes a second pass; the direction is computed anew
         // rather than stored.
         let square = |x: T| x.to_f64() * x.to_f64();
-        let of_p = Tensor::fuse_sum("Lamb", [&*p], |[p]| square(p)).sqrt();
-        let of_step = Tensor::fuse_sum("Lamb", [&*m, &*v], |[m, v]| square(direction(m, v))).sqrt();
+        let of_p = Tensor::fuse_sum(
+            "Lamb",
+            [&*p],
+            #[inline(always)]
+            |[p]| square(p),
+        )
+        .sqrt();
+        let of_step = Tensor::fuse_sum(
+            "Lamb",
+            [&*m, &*v],
+            #[inline(always)]
+            |[m, v]| square(direction(m, v)),
+        )
+        .sqrt();
         let trust = if of_p == 0.0 || of_step == 0.0 { 1.0 } else { (of_p / of_step).min(10.0) };
         let rate = T::from_f64(h.lr * trust);
-        Tensor::update_("Lamb", [p], [m, v], |[p], [m, v]| [p - rate * direction(m, v)]);
+        Tensor::update_(
+            "Lamb",
+            [p],
+            [m, v],
+            #[inline(always)]
+            |[p], [m, v]| [p - rate * direction(m, v)],
+        );
     }
 }

@@ -100,10 +100,16 @@ impl<T: Float, O: Optimizer<T>> Optimizer<T> for Lookahead<O, T> {
         let alpha = T::from_f64(self.alpha);
         for (slow, var) in self.slow.iter_mut().zip(params(self.inner.groups())) {
             var.update_(|fast| {
-                Tensor::update_("Lookahead", [fast, slow], [], |[fast, slow], []| {
-                    let slow = slow + alpha * (fast - slow);
-                    [slow, slow]
-                });
+                Tensor::update_(
+                    "Lookahead",
+                    [fast, slow],
+                    [],
+                    #[inline(always)]
+                    |[fast, slow], []| {
+                        let slow = slow + alpha * (fast - slow);
+                        [slow, slow]
+                    },
+                );
             });
         }
     }

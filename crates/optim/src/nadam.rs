@@ -100,10 +100,16 @@ impl<T: Float> Rule<T> for NAdamRule {
         let scale = T::from_f64(1.0 / averages.debias2.sqrt());
         let eps = T::from_f64(h.eps);
         let [m, v] = state.tensors(MOMENTS, p);
-        Tensor::update_("NAdam", [p, m, v], [g], |[p, m, v], [g]| {
-            let (p, g) = decay.apply(p, g);
-            let (m, v) = averages.see(m, v, g);
-            [p - (of_g * g + of_m * m) / (v.sqrt() * scale + eps), m, v]
-        });
+        Tensor::update_(
+            "NAdam",
+            [p, m, v],
+            [g],
+            #[inline(always)]
+            |[p, m, v], [g]| {
+                let (p, g) = decay.apply(p, g);
+                let (m, v) = averages.see(m, v, g);
+                [p - (of_g * g + of_m * m) / (v.sqrt() * scale + eps), m, v]
+            },
+        );
     }
 }

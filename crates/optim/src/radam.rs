@@ -112,11 +112,17 @@ impl<T: Float> Rule<T> for RAdamRule {
         let [m, v] = state.tensors(MOMENTS, p);
         if length <= 5.0 {
             let rate = T::from_f64(rate);
-            return Tensor::update_("RAdam", [p, m, v], [g], |[p, m, v], [g]| {
-                let (p, g) = decay.apply(p, g);
-                let (m, v) = averages.see(m, v, g);
-                [p - rate * m, m, v]
-            });
+            return Tensor::update_(
+                "RAdam",
+                [p, m, v],
+                [g],
+                #[inline(always)]
+                |[p, m, v], [g]| {
+                    let (p, g) = decay.apply(p, g);
+                    let (m, v) = averages.see(m, v, g);
+                    [p - rate * m, m, v]
+                },
+            );
         }
         let rectified =
             (length - 4.0) * (length - 2.0) * longest / ((longest - 4.0) * (longest - 2.0) * length);
@@ -125,18 +131,30 @@ impl<T: Float> Rule<T> for RAdamRule {
         let eps = T::from_f64(if self.eps_first { h.eps * scale } else { h.eps });
         let scale = T::from_f64(scale);
         if self.beta == 0.0 {
-            return Tensor::update_("RAdam", [p, m, v], [g], |[p, m, v], [g]| {
-                let (p, g) = decay.apply(p, g);
-                let (m, v) = averages.see(m, v, g);
-                [p - rate * (m / (v.sqrt() * scale + eps)), m, v]
-            });
+            return Tensor::update_(
+                "RAdam",
+                [p, m, v],
+                [g],
+                #[inline(always)]
+                |[p, m, v], [g]| {
+                    let (p, g) = decay.apply(p, g);
+                    let (m, v) = averages.see(m, v, g);
+                    [p - rate * (m / (v.sqrt() * scale + eps)), m, v]
+                },
+            );
         }
         let beta = T::from_f64(self.beta);
-        Tensor::update_("RAdam", [p, m, v], [g], |[p, m, v], [g]| {
-            let (p, g) = decay.apply(p, g);
-            let (m, v) = averages.see(m, v, g);
-            let smooth = (beta * (v.sqrt() * scale + eps)).softplus() / beta;
-            [p - rate * (m / smooth), m, v]
-        });
+        Tensor::update_(
+            "RAdam",
+            [p, m, v],
+            [g],
+            #[inline(always)]
+            |[p, m, v], [g]| {
+                let (p, g) = decay.apply(p, g);
+                let (m, v) = averages.see(m, v, g);
+                let smooth = (beta * (v.sqrt() * scale + eps)).softplus() / beta;
+                [p - rate * (m / smooth), m, v]
+            },
+        );
     }
 }

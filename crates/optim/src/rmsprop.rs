@@ -143,37 +143,61 @@ impl<T: Float> Rule<T> for RmsPropRule {
         match (self.centered, h.mom != 0.0) {
             (false, false) => {
                 let [v] = state.tensors(["square_avg"], p);
-                Tensor::update_("RmsProp", [p, v], [g], |[p, v], [g]| {
-                    let (p, g) = decay.apply(p, g);
-                    let v = average(v, g);
-                    [p - lr * (g / (v.sqrt() + eps)), v]
-                });
+                Tensor::update_(
+                    "RmsProp",
+                    [p, v],
+                    [g],
+                    #[inline(always)]
+                    |[p, v], [g]| {
+                        let (p, g) = decay.apply(p, g);
+                        let v = average(v, g);
+                        [p - lr * (g / (v.sqrt() + eps)), v]
+                    },
+                );
             }
             (false, true) => {
                 let [v, b] = state.tensors(["square_avg", "momentum_buffer"], p);
-                Tensor::update_("RmsProp", [p, v, b], [g], |[p, v, b], [g]| {
-                    let (p, g) = decay.apply(p, g);
-                    let v = average(v, g);
-                    let (b, direction) = collect(b, g, v.sqrt() + eps);
-                    [p - lr * direction, v, b]
-                });
+                Tensor::update_(
+                    "RmsProp",
+                    [p, v, b],
+                    [g],
+                    #[inline(always)]
+                    |[p, v, b], [g]| {
+                        let (p, g) = decay.apply(p, g);
+                        let v = average(v, g);
+                        let (b, direction) = collect(b, g, v.sqrt() + eps);
+                        [p - lr * direction, v, b]
+                    },
+                );
             }
             (true, false) => {
                 let [v, a] = state.tensors(["square_avg", "grad_avg"], p);
-                Tensor::update_("RmsProp", [p, v, a], [g], |[p, v, a], [g]| {
-                    let (p, g) = decay.apply(p, g);
-                    let (v, a) = (average(v, g), alpha * a + new * g);
-                    [p - lr * (g / deviation(v, a)), v, a]
-                });
+                Tensor::update_(
+                    "RmsProp",
+                    [p, v, a],
+                    [g],
+                    #[inline(always)]
+                    |[p, v, a], [g]| {
+                        let (p, g) = decay.apply(p, g);
+                        let (v, a) = (average(v, g), alpha * a + new * g);
+                        [p - lr * (g / deviation(v, a)), v, a]
+                    },
+                );
             }
             (true, true) => {
                 let [v, a, b] = state.tensors(["square_avg", "grad_avg", "momentum_buffer"], p);
-                Tensor::update_("RmsProp", [p, v, a, b], [g], |[p, v, a, b], [g]| {
-                    let (p, g) = decay.apply(p, g);
-                    let (v, a) = (average(v, g), alpha * a + new * g);
-                    let (b, direction) = collect(b, g, deviation(v, a));
-                    [p - lr * direction, v, a, b]
-                });
+                Tensor::update_(
+                    "RmsProp",
+                    [p, v, a, b],
+                    [g],
+                    #[inline(always)]
+                    |[p, v, a, b], [g]| {
+                        let (p, g) = decay.apply(p, g);
+                        let (v, a) = (average(v, g), alpha * a + new * g);
+                        let (b, direction) = collect(b, g, deviation(v, a));
+                        [p - lr * direction, v, a, b]
+                    },
+                );
             }
         }
     }

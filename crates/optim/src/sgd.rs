@@ -113,20 +113,32 @@ impl<T: Float> Rule<T> for SgdRule {
     ) {
         let lr = T::from_f64(h.lr);
         if h.mom == 0.0 {
-            return Tensor::update_("Sgd", [p], [g], |[p], [g]| {
-                let (p, g) = decay.apply(p, g);
-                [p - lr * g]
-            });
+            return Tensor::update_(
+                "Sgd",
+                [p],
+                [g],
+                #[inline(always)]
+                |[p], [g]| {
+                    let (p, g) = decay.apply(p, g);
+                    [p - lr * g]
+                },
+            );
         }
         let first = state.get("momentum_buffer").is_none();
         let [b] = state.tensors(["momentum_buffer"], p);
         let (mom, nesterov) = (T::from_f64(h.mom), self.nesterov);
         let undamped = T::from_f64(if first { 1.0 } else { 1.0 - self.dampening });
-        Tensor::update_("Sgd", [p, b], [g], |[p, b], [g]| {
-            let (p, g) = decay.apply(p, g);
-            let b = mom * b + undamped * g;
-            let direction = if nesterov { g + mom * b } else { b };
-            [p - lr * direction, b]
-        });
+        Tensor::update_(
+            "Sgd",
+            [p, b],
+            [g],
+            #[inline(always)]
+            |[p, b], [g]| {
+                let (p, g) = decay.apply(p, g);
+                let b = mom * b + undamped * g;
+                let direction = if nesterov { g + mom * b } else { b };
+                [p - lr * direction, b]
+            },
+        );
     }
 }

@@ -1,7 +1,10 @@
 //! Optimizers against their formulas, written out in scalars.
 
 use downhill_autograd::Var;
-use downhill_optim::{BasicOptim, Optimizer, Sgd};
+use downhill_optim::{
+    Adam, BasicOptim, Groups, Hyper, Lookahead, Optimizer, ParamGroup, PerGroup, RmsProp, Sgd,
+    clip_grad_norm_, clip_grad_value_, slice, slice_to,
+};
 use downhill_tensor::Tensor;
 
 fn param(value: f64) -> Var<f64> {
@@ -80,4 +83,201 @@ fn a_step_after_backward_works_in_place() {
 #[should_panic(expected = "Sgd: Nesterov's momentum needs a momentum and no dampening")]
 fn nesterov_without_momentum_is_refused() {
     Sgd::new(vec![param(1.0)], 0.1).nesterov(true).step();
+}
+
+#[test]
+fn groups_have_their_own_hyper_parameters() {
+    let p: Vec<Var<f64>> = (0..3).map(|_| param(1.0)).collect();
+    let groups =
+        vec![ParamGroup::new(vec![p[0].clone()]).with(Hyper::Lr, 0.5), ParamGroup::new(p[1..].to_vec())];
+    let mut opt = Sgd::new(groups, 0.25).weight_decay(0.1);
+    assert_eq!([opt.groups()[0].hypers.wd, opt.groups()[1].hypers.wd, opt.lr()], [0.1, 0.1, 0.25]);
+    opt.groups_mut()[1].hypers.wd = 0.0;
+    p.iter().for_each(|p| p.set_grad(Some(Tensor::from([1.0]))));
+    opt.step();
+    assert_eq!([&p[0], &p[1], &p[2]].map(Var::item), [1.0 - 0.5 * 1.1, 0.75, 0.75]);
+    opt.set_lr(0.0);
+    assert!(opt.groups().iter().all(|group| group.hypers.lr == 0.0), "set_lr is for all groups");
+}
+
+#[test]
+fn discriminative_rates_are_fastai_s() {
+    let groups: Vec<Vec<Var<f64>>> = (0..4).map(|_| vec![param(1.0)]).collect();
+    let mut opt = Sgd::new(groups, 0.1);
+    let lrs = |opt: &Sgd<f64>| -> Vec<f64> { opt.groups().iter().map(|group| group.hypers.lr).collect() };
+    opt.set_hyper(Hyper::Lr, slice(1e-6, 1e-3));
+    for (lr, expected) in lrs(&opt).into_iter().zip([1e-6, 1e-5, 1e-4, 1e-3]) {
+        assert!((lr - expected).abs() <= 1e-15 * expected.recip().min(1.0), "{lr} {expected}");
+    }
+    opt.set_hyper(Hyper::Lr, slice_to(0.5));
+    assert_eq!(lrs(&opt), [0.05, 0.05, 0.05, 0.5]);
+    opt.set_hyper(Hyper::Lr, vec![4.0, 3.0, 2.0, 1.0].into());
+    assert_eq!(lrs(&opt), [4.0, 3.0, 2.0, 1.0]);
+    assert_eq!(slice(1e-6, 1e-3).of(0, 1), 1e-3, "one group is the last one");
+}
+
+#[test]
+fn decay_spares_the_parameters_that_are_exempt() {
+    for decoupled in [false, true] {
+        let (weight, bias) = (param(2.0), param(2.0));
+        let groups =
+            Groups::from(vec![weight.clone(), bias.clone()]).without_decay(std::slice::from_ref(&bias));
+        let mut opt = Sgd::new(groups, 0.5).weight_decay(0.1).decoupled_weight_decay(decoupled);
+        [&weight, &bias].into_iter().for_each(|p| p.set_grad(Some(Tensor::from([0.0]))));
+        opt.step();
+        assert_eq!((weight.item(), bias.item()), (1.9, 2.0));
+    }
+}
+
+#[test]
+fn frozen_groups_stay_and_keep_their_state() {
+    let p: Vec<Var<f64>> = (0..3).map(|_| param(1.0)).collect();
+    let groups: Vec<Vec<Var<f64>>> = vec![p[..2].to_vec(), p[2..].to_vec()];
+    let mut opt = Sgd::new(Groups::from(groups).always_train(&p[1..2]), 0.1).momentum(0.5);
+    let train = |opt: &mut Sgd<f64>| {
+        p.iter().fold(Var::new(Tensor::scalar(0.0)), |sum, p| sum + p.square().sum(..)).backward();
+        opt.step();
+        opt.zero_grad();
+        [&p[0], &p[1], &p[2]].map(Var::item)
+    };
+    let first = train(&mut opt);
+    opt.freeze();
+    let second = train(&mut opt);
+    assert_eq!(second[0], first[0]);
+    assert!(second[1] < first[1] && second[2] < first[2]);
+    assert_eq!(opt.param_states()[0].step, 1);
+    opt.unfreeze();
+    // The buffer holds the first gradient still: 0.5 * 2 + 2 * 0.8.
+    assert!((train(&mut opt)[0] - (first[0] - 0.1 * (0.5 * 2.0 + 2.0 * first[0]))).abs() < 1e-15);
+    // A gradient that a frozen parameter has left does not move it.
+    p[0].set_grad(Some(Tensor::from([1.0])));
+    opt.freeze_to(1);
+    let before = p[0].item();
+    opt.step();
+    assert_eq!(p[0].item(), before);
+    opt.freeze_to(2);
+    assert!(!p[2].requires_grad() && p[1].requires_grad());
+}
+
+#[test]
+fn momentum_can_be_switched_on_later() {
+    let p = param(0.0);
+    let mut opt = RmsProp::new(vec![p.clone()], 0.1);
+    step(&mut opt, &p, 1.0);
+    opt.set_hyper(Hyper::Mom, 0.9.into());
+    step(&mut opt, &p, 1.0);
+    assert!(opt.param_states()[0].get("momentum_buffer").is_some());
+    assert_eq!(opt.param_states()[0].step, 2);
+}
+
+#[test]
+fn centred_rmsprop_survives_a_constant_gradient() {
+    // The variance of a constant is zero, and rounding makes it less.
+    let p = Var::parameter(Tensor::<f32>::zeros(&[64]));
+    let mut opt = RmsProp::new(vec![p.clone()], 1e-3).centered(true).alpha(0.5);
+    let grad = Tensor::from_vec((0..64).map(|i| 0.1 + 0.37 * i as f32).collect(), &[64]);
+    for _ in 0..200 {
+        p.set_grad(Some(grad.clone()));
+        opt.step();
+    }
+    assert!(p.value().iter().all(|x| !x.is_nan()));
+}
+
+fn with_grads(grads: &[&[f32]]) -> Vec<Var> {
+    let var = |grad: &&[f32]| {
+        let p = Var::parameter(Tensor::zeros(&[grad.len()]));
+        p.set_grad(Some(Tensor::from_slice(grad, &[grad.len()])));
+        p
+    };
+    grads.iter().map(var).collect()
+}
+
+fn grads(params: &[Var]) -> Vec<f32> {
+    params.iter().flat_map(|p| p.grad().unwrap().to_vec()).collect()
+}
+
+#[test]
+fn clipping_by_norm_is_pytorch_s() {
+    let params = with_grads(&[&[3.0, 0.0], &[4.0]]);
+    assert_eq!(clip_grad_norm_(&params, 10.0), 5.0);
+    assert_eq!(grads(&params), [3.0, 0.0, 4.0], "nothing to clip");
+    assert_eq!(clip_grad_norm_(&params, 2.5), 5.0);
+    assert!((grads(&params)[2] - 2.0).abs() < 1e-6);
+    // Squares of these overflow in f32.
+    assert_eq!(clip_grad_norm_(&with_grads(&[&[3e30], &[4e30]]), 1.0) as f32, 5e30);
+    let params = with_grads(&[&[1.0, f32::INFINITY]]);
+    assert_eq!(clip_grad_norm_(&params, 1.0), f64::INFINITY);
+    assert!(grads(&params)[0] == 0.0 && grads(&params)[1].is_nan());
+    let params = with_grads(&[&[1.0], &[f32::NAN]]);
+    assert!(clip_grad_norm_(&params, 1.0).is_nan());
+    assert!(grads(&params).iter().all(|g| g.is_nan()));
+    assert_eq!(clip_grad_norm_::<f32>(&[], 1.0), 0.0);
+    let without = Var::parameter(Tensor::<f32>::zeros(&[2]));
+    assert_eq!(clip_grad_norm_(&[without], 1.0), 0.0);
+}
+
+#[test]
+fn clipping_by_value_is_pytorch_s() {
+    let params = with_grads(&[&[3.0, -0.25], &[f32::NEG_INFINITY, f32::NAN]]);
+    clip_grad_value_(&params, 0.5);
+    assert_eq!(grads(&params)[..3], [0.5, -0.25, -0.5]);
+    assert!(grads(&params)[3].is_nan());
+}
+
+#[test]
+fn ranges_of_hyper_parameters_are_watched() {
+    fn message(hyper: Hyper, value: f64) -> String {
+        let p = param(1.0);
+        let mut opt = Adam::new(vec![p.clone()], 0.1);
+        opt.set_hyper(hyper, value.into());
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| opt.step())).unwrap_err();
+        panic.downcast_ref::<String>().unwrap().clone()
+    }
+    assert_eq!(message(Hyper::Lr, -1.0), "Adam: lr must be a number of zero or more, got -1");
+    assert_eq!(message(Hyper::Lr, f64::NAN), "Adam: lr must be a number of zero or more, got NaN");
+    assert_eq!(message(Hyper::Eps, f64::INFINITY), "Adam: eps must be a number of zero or more, got inf");
+    assert_eq!(message(Hyper::SqrMom, 1.0), "Adam: sqr_mom must be less than 1, got 1");
+}
+
+#[test]
+#[should_panic(expected = "Adam: a parameter of shape [1] is there twice")]
+fn a_parameter_twice_is_refused() {
+    let p = param(1.0);
+    let _ = Adam::new(vec![vec![p.clone()], vec![p]], 0.1);
+}
+
+#[test]
+#[should_panic(expected = "Sgd: expected leaves, got the result of mul")]
+fn the_result_of_an_operation_is_refused() {
+    let _ = Sgd::new(vec![&param(1.0) * 2.0], 0.1);
+}
+
+#[test]
+#[should_panic(expected = "Sgd: no groups of parameters")]
+fn no_groups_are_refused() {
+    let _ = Sgd::new(Vec::<Vec<Var<f64>>>::new(), 0.1);
+}
+
+#[test]
+#[should_panic(expected = "PerGroup: 2 values for 1 groups")]
+fn too_many_values_are_refused() {
+    Sgd::new(vec![param(1.0)], 0.1).set_hyper(Hyper::Lr, PerGroup::Each(vec![1.0, 2.0]));
+}
+
+#[test]
+#[should_panic(expected = "freeze_to: no group -2, there are 1")]
+fn a_group_that_is_not_there_cannot_be_frozen() {
+    Sgd::new(vec![param(1.0)], 0.1).freeze_to(-2);
+}
+
+#[test]
+#[should_panic(expected = "without_decay: a parameter of shape [1] is in none of the groups")]
+fn a_stranger_cannot_be_exempt() {
+    let _ = Groups::from(vec![param(1.0)]).without_decay(&[param(1.0)]);
+}
+
+#[test]
+#[should_panic(expected = "Lookahead: k must be positive")]
+fn lookahead_has_to_look() {
+    let _ = Lookahead::new(Sgd::new(vec![param(1.0)], 0.1)).k(0);
 }

@@ -21,7 +21,7 @@ fn lines() -> Vec<String> {
     }
     let p = Var::parameter(Tensor::<f32>::zeros(&[300, 401]));
     p.set_grad(Some(Tensor::randn(&[300, 401], &mut Rng::new(3))));
-    let norm = clip_grad_norm_(&[p.clone()], 1.0);
+    let norm = clip_grad_norm_(std::slice::from_ref(&p), 1.0);
     lines.push(format!("hash clip: {norm:?} {:x}", bits_hash(&p.grad().unwrap())));
     lines
 }
@@ -79,7 +79,7 @@ fn where_elements_lie_does_not_matter() {
             p.set_grad(Some(place(&grad)));
             downhill_optim::Optimizer::step(&mut opt);
         }
-        (hashes(&[p.clone()]), p.value().strides() == strides)
+        (hashes(std::slice::from_ref(&p)), p.value().strides() == strides)
     };
     let copy = |_: &Tensor| values.clone();
     let expected = run(copy(&values), &|g| g.clone());

@@ -10,6 +10,7 @@
 //! on the way. How the three become sums of products of such matrices is told in [`plans`].
 
 mod geometry;
+mod images;
 mod plans;
 
 use crate::element::Float;
@@ -76,6 +77,16 @@ impl Conv2dOptions {
     /// With so many groups.
     pub fn groups(self, groups: usize) -> Self {
         Conv2dOptions { groups, ..self }
+    }
+
+    /// The multiply-adds of a convolution of images `x [n, c, h, w]` with a weight `[oc, c / groups, kh, kw]`, or of one
+    /// of its derivatives. Those that would meet padding are not done and do not count.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    #[track_caller]
+    pub fn multiply_adds(&self, x: &[usize], weight: &[usize]) -> u64 {
+        Geometry::new("multiply_adds", x, weight, self).multiply_adds()
     }
 }
 

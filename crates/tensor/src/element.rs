@@ -110,7 +110,7 @@ pub trait Bits: Element {
 /// A floating-point element: `f32` or `f64`.
 ///
 /// The functions of `f32` are our own, with these errors in units in the last place, over all arguments: `exp` 0.95,
-/// `exp_m1` 1.27, `ln` 1.00, `log2` LOG2ULP, `log10` LOG10ULP, `ln_1p` 1.64, `tanh` 1.35, `sigmoid` 1.75, `softplus` 1.87,
+/// `exp_m1` 1.27, `ln` 1.00, `log2` 1.76, `log10` 1.60, `ln_1p` 1.64, `tanh` 1.35, `sigmoid` 1.75, `softplus` 1.87,
 /// `erf` 1.09, `sin` and `cos` 1.56. They have the same bits on every platform; `powf` (and `norm_p`, which is made of
 /// it) is the platform's. Those of `f64` are the platform's.
 pub trait Float:

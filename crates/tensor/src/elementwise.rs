@@ -11,6 +11,9 @@ use crate::nest::{Nest, TASK};
 use crate::tensor::Tensor;
 use rayon::prelude::*;
 
+/// Elements up to which a plain loop is as fast as any.
+const SMALL: usize = 8;
+
 impl<E: Element> Tensor<E> {
     /// Applies `f` to every element.
     ///
@@ -78,6 +81,13 @@ impl<E: Element> Tensor<E> {
         rhs: &Tensor<B>,
         f: impl Fn(E, B) -> O + Sync,
     ) -> Tensor<O> {
+        if self.is_small_and_alike(rhs) {
+            let mut out = Buffer::stale(self.numel());
+            for ((o, &a), &b) in out.iter_mut().zip(self.dense_slice()).zip(rhs.dense_slice()) {
+                *o = f(a, b);
+            }
+            return Tensor::from_buffer(out, self.layout.dense_like());
+        }
         let shape = broadcast(op, self, rhs);
         shape.count(op, size_of::<O>());
         let layout = self
@@ -126,6 +136,12 @@ impl<E: Element> Tensor<E> {
     /// If `rhs` does not broadcast to the shape of `self`.
     #[track_caller]
     pub fn zip_<B: Element>(&mut self, op: &str, rhs: &Tensor<B>, f: impl Fn(E, B) -> E + Sync) -> &mut Self {
+        if self.is_small_and_alike(rhs) {
+            for (a, &b) in self.dense_mut().iter_mut().zip(rhs.dense_slice()) {
+                *a = f(*a, b);
+            }
+            return self;
+        }
         let Some(rhs_layout) = rhs.layout.broadcast_to(&self.layout.shape) else {
             panic!("{op}: rhs does not broadcast to lhs: lhs {:?}, rhs {:?}", self.shape(), rhs.shape());
         };
@@ -164,6 +180,13 @@ impl<E: Element> Tensor<E> {
         } else {
             self.zip(op, rhs, f)
         }
+    }
+
+    /// Whether both lie dense in the same order and are so small that loops and instruction sets cost more to choose than
+    /// they save.
+    fn is_small_and_alike<B: Element>(&self, rhs: &Tensor<B>) -> bool {
+        let (a, b) = (&self.layout, &rhs.layout);
+        a.shape == b.shape && a.strides == b.strides && self.numel() <= SMALL && a.is_dense()
     }
 
     /// The layout of a result of this shape that follows this operand's memory, if the operand is fit to lead.

@@ -88,7 +88,7 @@ fn join<E: Element>(tensors: &[Tensor<E>], dim: usize, shape: Dims) -> Tensor<E>
     for t in tensors {
         let t = t.contiguous();
         let width = t.shape()[dim] * inner;
-        if width > 0 {
+        if t.numel() > 0 {
             let several = |(out, pieces): (&mut [E], &[E])| {
                 for (out, piece) in out.chunks_exact_mut(row).zip(pieces.chunks_exact(width)) {
                     out[filled..filled + width].copy_from_slice(piece);
@@ -168,7 +168,7 @@ impl<E: Element> Tensor<E> {
         let layout = Layout::contiguous(shape);
         let mut out = Buffer::stale(layout.len());
         let block: usize = shape[1..].iter().product();
-        if block > 0 {
+        if layout.len() > 0 {
             let row = source.layout.narrow(0, 0, usize::from(!index.is_empty()));
             let row_out = Layout::contiguous(row.shape);
             let nest = Nest::new(&row_out, [&row]);

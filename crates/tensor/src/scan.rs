@@ -22,6 +22,7 @@ impl<E: Element> Tensor<E> {
         let dim = axis("cumsum", dim, self.rank());
         self.map_lanes(
             dim,
+            #[inline(always)]
             |out, x| {
                 let mut total = E::Sum::default();
                 for (o, &x) in out.iter_mut().zip(x) {
@@ -29,6 +30,7 @@ impl<E: Element> Tensor<E> {
                     *o = total;
                 }
             },
+            #[inline(always)]
             |out, x, inner| {
                 copy_sums(out.row(0), x);
                 for (k, x) in x.chunks(inner).enumerate().skip(1) {
@@ -48,6 +50,7 @@ impl<E: Element> Tensor<E> {
         let dim = axis("cumsum_reversed", dim, self.rank());
         self.map_lanes(
             dim,
+            #[inline(always)]
             |out, x| {
                 let mut total = E::Sum::default();
                 for (o, &x) in out.iter_mut().zip(x).rev() {
@@ -55,6 +58,7 @@ impl<E: Element> Tensor<E> {
                     *o = total;
                 }
             },
+            #[inline(always)]
             |out, x, inner| {
                 let last = x.len().div_ceil(inner) - 1;
                 copy_sums(out.row(last), &x[last * inner..]);

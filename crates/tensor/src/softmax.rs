@@ -27,12 +27,14 @@ impl<E: Float> Tensor<E> {
         let dim = axis("softmax", dim, self.rank());
         self.map_lanes(
             dim,
+            #[inline(always)]
             |out, x| {
                 let (_, total) = exponentials(out, x);
                 for o in out {
                     *o = *o / total;
                 }
             },
+            #[inline(always)]
             |out, x, inner| {
                 let (_, total) = exponential_columns(out, x, inner);
                 for k in 0..x.len().div_ceil(inner) {
@@ -60,6 +62,7 @@ impl<E: Float> Tensor<E> {
         let dim = axis("log_softmax", dim, self.rank());
         self.map_lanes(
             dim,
+            #[inline(always)]
             |out, x| {
                 let (max, total) = exponentials(out, x);
                 let ln = total.ln();
@@ -67,6 +70,7 @@ impl<E: Float> Tensor<E> {
                     *o = (x - max) - ln;
                 }
             },
+            #[inline(always)]
             |out, x, inner| {
                 let (max, mut ln) = exponential_columns(out, x, inner);
                 ln.iter_mut().for_each(|total| *total = total.ln());
@@ -119,6 +123,7 @@ impl<E: Float> Tensor<E> {
                 let max = finite(maximum(x));
                 sum(x, |x| (x - max).exp()).ln() + max
             },
+            #[inline(always)]
             |out, x, inner| {
                 let mut max = [E::default(); TILE];
                 let max = &mut max[..out.len()];

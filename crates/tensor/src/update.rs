@@ -46,8 +46,9 @@ impl<E: Element> Tensor<E> {
     ) {
         const { assert!(M > 0, "there is no shape without a target") };
         let shape = targets[0].layout.shape;
-        let others = targets[1..].iter().map(|t| &**t).chain(operands);
-        others.for_each(|t| assert_same_shape(op, &shape, t));
+        for t in targets[1..].iter().map(|t| &**t).chain(operands) {
+            assert_same_shape(op, &shape, t);
+        }
         targets[0].dense_mut();
         let layout = targets[0].layout;
         for t in &mut targets[1..] {
@@ -63,16 +64,21 @@ impl<E: Element> Tensor<E> {
                 #[inline(always)]
                 || {
                     let len = targets[0].len();
-                    nest.for_each_run(start, len, |i, run, at| {
-                        let part = i..i + run;
-                        update_run(
-                            &mut targets.each_mut().map(|t| &mut t[part.clone()]),
-                            data,
-                            at,
-                            nest.steps,
-                            &f,
-                        );
-                    });
+                    nest.for_each_run(
+                        start,
+                        len,
+                        #[inline(always)]
+                        |i, run, at| {
+                            let part = i..i + run;
+                            update_run(
+                                &mut targets.each_mut().map(|t| &mut t[part.clone()]),
+                                data,
+                                at,
+                                nest.steps,
+                                &f,
+                            );
+                        },
+                    );
                 },
             );
         });
@@ -99,7 +105,9 @@ impl<E: Element> Tensor<E> {
     ) -> f64 {
         const { assert!(N > 0, "there is no shape without an operand") };
         let first = operands[0].layout;
-        operands.iter().for_each(|t| assert_same_shape(op, &first.shape, t));
+        for t in operands {
+            assert_same_shape(op, &first.shape, t);
+        }
         let order = if first.is_dense() { first.dense_like() } else { Layout::contiguous(first.shape) };
         let layouts = operands.map(|t| t.layout);
         let nest = Nest::new(&order, layouts.each_ref());
@@ -110,9 +118,14 @@ impl<E: Element> Tensor<E> {
                 #[inline(always)]
                 || {
                     let mut lanes = [0.0; BLOCK];
-                    nest.for_each_run(start, TASK.min(len - start), |_, run, at| {
-                        sum_run(&mut lanes, run, data, at, nest.steps, &f);
-                    });
+                    nest.for_each_run(
+                        start,
+                        TASK.min(len - start),
+                        #[inline(always)]
+                        |_, run, at| {
+                            sum_run(&mut lanes, run, data, at, nest.steps, &f);
+                        },
+                    );
                     sum::fold(lanes)
                 },
             )

@@ -102,7 +102,8 @@ fn check_convolution<E: Float>(lengths: &Lengths, forms: &[Memory; 3]) {
 #[test]
 fn convolutions_of_every_size() {
     // Height and width of the image, kernel, stride, padding and dilation.
-    const MOVES: [([usize; 2], [usize; 2], usize, usize, usize); 9] = [
+    type Move = ([usize; 2], [usize; 2], usize, usize, usize);
+    const MOVES: [Move; 9] = [
         ([1, 1], [3, 3], 1, 1, 1),
         ([2, 2], [3, 3], 1, 1, 1),
         ([4, 4], [3, 3], 1, 1, 1),

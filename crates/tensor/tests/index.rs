@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Naive, assert_same, build, memory, shape, small};
-use downhill_tensor::{Tensor, cat};
+use downhill_tensor::{Rng, Tensor, cat};
 use proptest::prelude::*;
 
 /// An array of indices below `len`, no longer than `shape` off axis `dim`.
@@ -147,6 +147,123 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn repeat(shape in shape(3), form in memory(), times in prop::collection::vec(0..4_usize, 0..=4)) {
+        let (x, naive) = build(&shape, &form, small(1));
+        let times = [vec![2; shape.len().saturating_sub(times.len())], times].concat();
+        let padded = naive.reshape(&[vec![1; times.len() - shape.len()], shape].concat());
+        let longer: Vec<usize> = padded.shape.iter().zip(&times).map(|(d, n)| d * n).collect();
+        let from = |i: &[usize]| i.iter().zip(&padded.shape).map(|(i, d)| i % d).collect::<Vec<_>>();
+        assert_same(&x.repeat(&times), &Naive::from_fn(&longer, |i| padded.get(&from(i))));
+    }
+
+    #[test]
+    fn triangles_and_diagonals(shape in shape(4), form in memory(), offset in -6..7_isize) {
+        prop_assume!(shape.len() >= 2);
+        let (x, naive) = build(&shape, &form, small(1));
+        let right = |i: &[usize]| i[i.len() - 1] as isize - i[i.len() - 2] as isize;
+        let lower = Naive::from_fn(&shape, |i| if right(i) <= offset { naive.get(i) } else { 0.0 });
+        assert_same(&x.tril(offset), &lower);
+        let upper = Naive::from_fn(&shape, |i| if right(i) >= offset { naive.get(i) } else { 0.0 });
+        assert_same(&x.triu(offset), &upper);
+        if let &[rows, columns] = &shape[..] {
+            let all = common::indices(&[rows, columns]);
+            let on: Vec<f64> = all.iter().filter(|i| right(i) == offset).map(|i| naive.get(i)).collect();
+            let diagonal = x.diagonal(offset);
+            prop_assert!(diagonal.shares_storage(&x));
+            assert_same(&diagonal, &Naive { shape: vec![on.len()], data: on.clone() });
+            // And back: the vector as the diagonal of a square matrix.
+            let n = on.len() + offset.unsigned_abs();
+            let square = Naive::from_fn(&[n, n], |i| if right(i) == offset { on[i[0].min(i[1])] } else { 0.0 });
+            assert_same(&diagonal.diag(offset), &square);
+        }
+    }
+
+    #[test]
+    fn truth_chooses(shape in shape(4), form in memory(), other in memory(), bits in any::<u32>()) {
+        let (x, naive) = build(&shape, &form, small(1));
+        let (mask, naive_mask) = build(&shape, &other, |i| bits >> (i % 32) & 1 == 1);
+        let chosen: Vec<(Vec<usize>, f64)> = common::indices(&shape).into_iter()
+            .filter(|i| naive_mask.get(i)).map(|i| { let x = naive.get(&i); (i, x) }).collect();
+        let values = chosen.iter().map(|c| c.1).collect::<Vec<_>>();
+        prop_assert_eq!(x.masked_select(&mask).to_vec(), values);
+        let places: Vec<i64> = chosen.iter().flat_map(|c| c.0.iter().map(|&i| i as i64)).collect();
+        prop_assert_eq!(mask.nonzero().shape().to_vec(), vec![chosen.len(), shape.len()]);
+        prop_assert_eq!(mask.nonzero().to_vec(), places);
+        prop_assert_eq!(mask.count_nonzero(..).item() as usize, chosen.len());
+        let scaled = mask.where_(&x, 0.0);
+        prop_assert_eq!(scaled.nonzero().to_vec(), mask.nonzero().to_vec(), "no element of x is zero");
+        for dim in 0..shape.len() as isize {
+            prop_assert_eq!(scaled.count_nonzero(dim).to_vec(), mask.sum(dim).to_vec());
+        }
+    }
+
+    #[test]
+    fn unique_and_argsort(shape in shape(3), form in memory()) {
+        let (x, naive) = build(&shape, &form, small(1));
+        let mut values = naive.data.clone();
+        values.sort_by(f64::total_cmp);
+        values.dedup();
+        prop_assert_eq!(x.unique().to_vec(), values);
+        for dim in 0..shape.len() as isize {
+            prop_assert_eq!(x.argsort(dim, true).to_vec(), x.sort(dim, true).1.to_vec());
+        }
+    }
+}
+
+/// Beyond the size of one task, where rows, columns and indices are shared out.
+#[test]
+fn large_tensors_are_written_in_parts() {
+    let value = |i: &[usize]| (i.iter().fold(17, |h, &x| h * 31 + x) % 251) as i64;
+    for shape in [[3, 40_001], [40_001, 3], [300, 401]] {
+        let x = Tensor::from_fn(&shape, value);
+        let naive = Naive::from_fn(&shape, value);
+        let (rows, columns) = (shape[0], shape[1]);
+
+        let padded = x.pad(&[2, 1, 1, 3], -1);
+        for (at, i) in padded.iter().zip(common::indices(&[rows + 4, columns + 3])) {
+            let inside = (1..=rows).contains(&i[0]) && (2..columns + 2).contains(&i[1]);
+            assert_eq!(at, if inside { naive.get(&[i[0] - 1, i[1] - 2]) } else { -1 });
+        }
+
+        let index = Tensor::from_fn(&shape, |i| ((i[0] * 7 + i[1] * 3) % columns) as i64);
+        let mut expected = naive.clone();
+        let mut last = naive.clone();
+        for (i, to) in common::indices(&shape).iter().zip(index.iter()) {
+            expected.data[i[0] * columns + to as usize] += naive.get(i);
+            last.data[i[0] * columns + to as usize] = naive.get(i) + 1;
+        }
+        let (mut added, mut stored) = (x.clone(), x.clone());
+        assert_eq!(added.scatter_add_(1, &index, &x).to_vec(), expected.data);
+        assert_eq!(stored.scatter_(1, &index, &(&x + 1)).to_vec(), last.data);
+        // In memory of another order it is the same.
+        let mut turned = x.t().contiguous().t();
+        assert_eq!(turned.scatter_add_(1, &index, &x).to_vec(), expected.data);
+
+        let places: Vec<usize> = (0..rows).map(|i| i * 5 % rows.min(7)).collect();
+        let mut expected = naive.clone();
+        for i in common::indices(&shape) {
+            expected.data[places[i[0]] * columns + i[1]] += naive.get(&i);
+        }
+        assert_eq!(x.clone().index_add_(0, &places, &x).to_vec(), expected.data);
+        let taken = x.index_select(0, &places);
+        assert!(
+            common::indices(&shape)
+                .iter()
+                .zip(taken.iter())
+                .all(|(i, x)| x == naive.get(&[places[i[0]], i[1]]))
+        );
+
+        for dim in 0..2 {
+            let twice = cat(&[x.clone(), x.t().contiguous().t()], dim);
+            for part in twice.chunk(2, dim) {
+                assert_eq!(part.to_vec(), naive.data);
+            }
+        }
+    }
+}
+
 #[test]
 fn counting() {
     assert_eq!(Tensor::<i64>::eye(3).to_vec(), [1, 0, 0, 0, 1, 0, 0, 0, 1]);
@@ -168,6 +285,28 @@ fn counting() {
         assert_eq!((x[0], x[steps - 1]), (-0.1, 0.7));
         assert!(x.windows(2).all(|w| (w[1] - w[0] - 0.8 / (steps as f64 - 1.0)).abs() < 1e-15));
     }
+}
+
+#[test]
+fn random_whole_numbers() {
+    let x = Tensor::randint(-3, 4, &[7000], &mut Rng::new(1));
+    for i in -3..4 {
+        let count = x.eq(i).sum(..).item();
+        assert!((880..1120).contains(&count), "{i} comes {count} times of 7000");
+    }
+    assert!(x.ge(-3).all(..).item() && x.lt(4).all(..).item());
+    let wide = Tensor::randint(i64::MIN, i64::MAX, &[100], &mut Rng::new(1));
+    assert!(wide.gt(0).any(..).item() && wide.lt(0).any(..).item());
+    assert_eq!(
+        Tensor::<f32>::zeros(&[4]).rand_like(&mut Rng::new(2)).to_vec(),
+        Tensor::<f32>::rand(&[4], &mut Rng::new(2)).to_vec()
+    );
+    assert_eq!(
+        Tensor::<f32>::zeros(&[4]).randn_like(&mut Rng::new(2)).to_vec(),
+        Tensor::<f32>::randn(&[4], &mut Rng::new(2)).to_vec()
+    );
+    let turned = Tensor::<u8>::zeros(&[2, 3]).t();
+    assert_eq!((turned.ones_like().strides(), turned.full_like(7).to_vec()), (turned.strides(), vec![7; 6]));
 }
 
 #[test]
@@ -206,6 +345,22 @@ fn in_place_twins() {
     check(Tensor::cos, &|y| _ = y.cos_());
     check(Tensor::tanh, &|y| _ = y.tanh_());
     check(Tensor::sigmoid, &|y| _ = y.sigmoid_());
+    check(Tensor::exp_m1, &|y| _ = y.exp_m1_());
+    check(Tensor::ln_1p, &|y| _ = y.ln_1p_());
+    check(Tensor::log2, &|y| _ = y.log2_());
+    check(Tensor::log10, &|y| _ = y.log10_());
+    check(Tensor::rsqrt, &|y| _ = y.rsqrt_());
+    check(Tensor::floor, &|y| _ = y.floor_());
+    check(Tensor::ceil, &|y| _ = y.ceil_());
+    check(Tensor::round, &|y| _ = y.round_());
+    check(Tensor::trunc, &|y| _ = y.trunc_());
+    check(Tensor::fract, &|y| _ = y.fract_());
+    check(Tensor::sign, &|y| _ = y.sign_());
+    check(Tensor::erf, &|y| _ = y.erf_());
+    check(Tensor::gelu, &|y| _ = y.gelu_());
+    check(Tensor::silu, &|y| _ = y.silu_());
+    check(Tensor::softplus, &|y| _ = y.softplus_());
+    check(|x| x.powf(2.0), &|y| _ = y.powf_(2.0));
     check(|x| -x, &|y| _ = y.neg_());
     check(Tensor::relu, &|y| _ = y.relu_());
     check(|x| x.clamp(-1.0, 1.0), &|y| _ = y.clamp_(-1.0, 1.0));

@@ -99,7 +99,7 @@ impl Mirrors {
             part.clear()?;
             // If it was put together from two answers, a whole one may be right.
             if !part.resumed {
-                return Err(Failure::Passing(format!("{:#}", wrong)));
+                return Err(Failure::Passing(format!("{wrong:#}")));
             }
         }
     }

@@ -6,6 +6,7 @@
 mod chapter;
 mod ops;
 mod optim;
+mod resnet;
 mod schedules;
 mod store;
 
@@ -153,6 +154,7 @@ fn kind(path: &Path) -> Result<Option<Replay>> {
         Some(case) if case.get("op").is_some() => Some(ops::replay),
         Some(case) if case.get("library").is_some() => Some(optim::replay),
         _ if file.contains_key("pos") && file.contains_key("values") => Some(schedules::replay),
+        _ if file.contains_key("salt") && file.contains_key("steps") => Some(resnet::replay),
         _ => None,
     })
 }
@@ -171,8 +173,8 @@ mod tests {
     fn every_golden_file_replays() {
         let tally = replay(&crate::root().join("data/golden")).unwrap();
         assert_eq!(tally.failed, 0);
-        // 4 of the chapter, and all operations, optimizers and schedules. What is skipped is resnet18.
-        assert_eq!((tally.passed, tally.skipped), (4 + 122 + 26 + 10, 1));
+        // 4 of the chapter, all operations (of two files), optimizers and schedules, and resnet18.
+        assert_eq!((tally.passed, tally.skipped), (4 + 122 + 273 + 26 + 10 + 3, 0));
     }
 
     #[test]

@@ -1,20 +1,27 @@
-//! `ops.json`: single operations in f64, forward and backward.
+//! `ops.json` and its like: single operations in f64, forward and backward.
+//!
+//! Cases are read by their format. An argument or an input that the replay does not know is an error that names it: a case
+//! that asks for more than is computed must not pass by chance.
 
+mod call;
+mod elementwise;
+mod images;
 mod lanes;
-mod layers;
+mod losses;
+mod norms;
+mod views;
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail, ensure};
-use downhill::autograd::{cat, linear, stack, where_};
-use downhill::nn::mnist_loss;
+use anyhow::{Result, bail, ensure};
+use downhill::autograd::{GradOptions, grad_with};
 use downhill::tensor::testing::{Tolerance, deviation};
-use downhill::tensor::{Axes, Element, Float, Tensor};
+use downhill::tensor::{Element, Float, Tensor};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{Outcome, Store, Tally, Worst, read_json};
+use call::Call;
 
 type Var = downhill::autograd::Var<f64>;
 
@@ -30,6 +37,7 @@ struct Golden {
 struct Case {
     name: String,
     op: String,
+    #[serde(default)]
     args: Map<String, Value>,
     inputs: Vec<String>,
     outputs: Vec<String>,
@@ -37,16 +45,30 @@ struct Case {
 }
 
 /// An input or an output: differentiable, or integers and truth values.
+#[derive(Clone)]
 enum Operand {
     Float(Var),
     Integer(Tensor<i64>),
 }
 
+impl From<Var> for Operand {
+    fn from(var: Var) -> Self {
+        Operand::Float(var)
+    }
+}
+
+impl From<Tensor<i64>> for Operand {
+    fn from(tensor: Tensor<i64>) -> Self {
+        Operand::Integer(tensor)
+    }
+}
+
 pub(super) fn replay(path: &Path, tally: &mut Tally) -> Result<()> {
     let golden: Golden = read_json(path)?;
     let store = Store::beside(path)?;
+    let file = path.file_stem().unwrap_or_default().to_string_lossy();
     for case in &golden.cases {
-        tally.case(format!("ops/{}", case.name), || case.replay(&store));
+        tally.case(format!("{file}/{}", case.name), || case.replay(&store));
     }
     Ok(())
 }
@@ -59,13 +81,17 @@ impl Case {
             Ok(if store.is_integer(&key)? {
                 Operand::Integer(store.get(&key)?)
             } else {
-                Operand::Float(Var::parameter(store.get(&key)?))
+                let var = Var::new(store.get(&key)?);
+                var.requires_grad_(self.grads.contains(name));
+                Operand::Float(var)
             })
         });
         let inputs: Vec<Operand> = inputs.collect::<Result<_>>()?;
-        let Some(outputs) = self.apply(&inputs)? else {
+        let call = Call::new(&self.op, &self.args, &self.inputs, &inputs, self.outputs.len());
+        let Some(outputs) = apply(&call)? else {
             return Ok(Outcome::Skipped(format!("downhill has no {} yet", self.op)));
         };
+        call.finish()?;
         ensure!(
             outputs.len() == self.outputs.len(),
             "{} outputs, expected {}",
@@ -74,14 +100,14 @@ impl Case {
         );
 
         let mut worst = Worst::new();
-        let mut loss = Var::new(Tensor::scalar(0.0));
+        let (mut roots, mut cotangents) = (Vec::new(), Vec::new());
         for (i, (name, output)) in self.outputs.iter().zip(&outputs).enumerate() {
             match output {
                 Operand::Float(output) => {
                     compare(&mut worst, &output.value(), &store.get(&key("", name))?);
-                    if !self.grads.is_empty() && output.requires_grad() {
-                        let cotangent: Tensor<f64> = store.get(&key("", &format!("cot{i}")))?;
-                        loss = loss + (output * cotangent).sum(..);
+                    if output.requires_grad() {
+                        roots.push(output);
+                        cotangents.push(store.get::<f64>(&key("", &format!("cot{i}")))?);
                     }
                 }
                 Operand::Integer(output) => {
@@ -89,117 +115,104 @@ impl Case {
                 }
             }
         }
+        let wanted = self.grads.iter().map(|name| {
+            let at = self.inputs.iter().position(|input| input == name);
+            match at.map(|at| &inputs[at]) {
+                Some(Operand::Float(var)) => Ok(var),
+                Some(Operand::Integer(_)) => bail!("{name} is of integers and has no gradient"),
+                None => bail!("there is no input {name} to have a gradient"),
+            }
+        });
+        let wanted: Vec<&Var> = wanted.collect::<Result<_>>()?;
         // What does not depend on its inputs has gradients of zero.
-        if loss.requires_grad() {
-            loss.backward();
-        }
-        for name in &self.grads {
-            let at = self.inputs.iter().position(|input| input == name).context("a gradient of no input")?;
-            let Operand::Float(input) = &inputs[at] else { bail!("a gradient of integers") };
-            let ours = input.grad().unwrap_or_else(|| Tensor::zeros(&input.shape()));
+        let ours = if roots.is_empty() {
+            vec![None; wanted.len()]
+        } else {
+            grad_with(&roots, &wanted, &GradOptions::default().cotangents(cotangents))
+        };
+        for ((name, input), ours) in self.grads.iter().zip(&wanted).zip(ours) {
+            let ours = ours.map_or_else(|| Tensor::zeros(&input.shape()), Var::into_value);
             compare(&mut worst, &ours, &store.get(&key("grad.", name))?);
         }
         worst.outcome()
     }
+}
 
-    /// The operation's results, or `None` if downhill has no such operation.
-    fn apply(&self, inputs: &[Operand]) -> Result<Option<Vec<Operand>>> {
-        if let Some(outputs) = self.apply_layer(inputs)? {
+/// The operation's results, or `None` if downhill has no such operation.
+fn apply(call: &Call<'_>) -> Result<Option<Vec<Operand>>> {
+    let groups = [elementwise::apply, views::apply, lanes::apply, images::apply, norms::apply, losses::apply];
+    for group in groups {
+        if let Some(outputs) = group(call)? {
             return Ok(Some(outputs));
         }
-        if let Some(outputs) = self.apply_lanes(inputs)? {
-            return Ok(Some(outputs));
-        }
-        let float = |i: usize| match inputs.get(i) {
-            Some(Operand::Float(var)) => Ok(var),
-            Some(Operand::Integer(_)) => bail!("input {i} should hold floats"),
-            None => bail!("input {i} is missing"),
-        };
-        let integer = |i: usize| match inputs.get(i) {
-            Some(Operand::Integer(tensor)) => Ok(tensor),
-            Some(Operand::Float(_)) => bail!("input {i} should hold integers"),
-            None => bail!("input {i} is missing"),
-        };
-        let all = || (0..inputs.len()).map(|i| float(i).cloned()).collect::<Result<Vec<Var>>>();
-        let compared = |f: fn(&Tensor<f64>, Tensor<f64>) -> Tensor<bool>| {
-            Ok::<_, anyhow::Error>(Operand::Integer(f(&float(0)?.value(), float(1)?.value()).to()))
-        };
-        let output = match self.op.as_str() {
-            "eq" => compared(Tensor::eq)?,
-            "ne" => compared(Tensor::ne)?,
-            "lt" => compared(Tensor::lt)?,
-            "le" => compared(Tensor::le)?,
-            "gt" => compared(Tensor::gt)?,
-            "ge" => compared(Tensor::ge)?,
-            op => {
-                let x = || float(0);
-                Operand::Float(match op {
-                    "neg" => std::ops::Neg::neg(x()?),
-                    "exp" => x()?.exp(),
-                    "ln" => x()?.ln(),
-                    "sqrt" => x()?.sqrt(),
-                    "abs" => x()?.abs(),
-                    "square" => x()?.square(),
-                    "recip" => x()?.recip(),
-                    "sin" => x()?.sin(),
-                    "cos" => x()?.cos(),
-                    "tanh" => x()?.tanh(),
-                    "sigmoid" => x()?.sigmoid(),
-                    "relu" => x()?.relu(),
-                    "powf" => x()?.powf(self.arg("exponent")?),
-                    "clamp" => x()?.clamp(self.arg("min")?, self.arg("max")?),
-                    "add" => x()? + float(1)?,
-                    "sub" => x()? - float(1)?,
-                    "mul" => x()? * float(1)?,
-                    "div" => x()? / float(1)?,
-                    "maximum" => x()?.maximum(float(1)?),
-                    "minimum" => x()?.minimum(float(1)?),
-                    "where" => where_(&integer(0)?.to(), float(1)?, float(2)?),
-                    "sum" if self.arg("keepdim")? => x()?.sum_keepdim(self.axes()?),
-                    "sum" => x()?.sum(self.axes()?),
-                    "mean" if self.arg("keepdim")? => x()?.mean_keepdim(self.axes()?),
-                    "mean" => x()?.mean(self.axes()?),
-                    "reshape" => x()?.reshape(&self.arg::<Vec<isize>>("shape")?),
-                    "flatten" => x()?.flatten(self.arg("start_dim")?),
-                    "transpose" => x()?.transpose(self.arg("dim0")?, self.arg("dim1")?),
-                    "permute" => x()?.permute(&self.arg::<Vec<isize>>("dims")?),
-                    "expand" => x()?.expand(&self.arg::<Vec<usize>>("shape")?),
-                    "squeeze" => x()?.squeeze(self.arg("dim")?),
-                    "unsqueeze" => x()?.unsqueeze(self.arg("dim")?),
-                    "narrow" => x()?.narrow(self.arg("dim")?, self.arg("start")?, self.arg("len")?),
-                    "cat" => cat(&all()?, self.arg("dim")?),
-                    "stack" => stack(&all()?, self.arg("dim")?),
-                    "matmul" => x()?.matmul(float(1)?),
-                    "matmul_tn" => x()?.transpose(-2, -1).matmul(float(1)?),
-                    "matmul_nt" => x()?.matmul(&float(1)?.transpose(-2, -1)),
-                    "linear" => linear(x()?, float(1)?, inputs.get(2).map(|_| float(2)).transpose()?),
-                    "mnist_loss" => match inputs.get(1) {
-                        Some(Operand::Integer(targets)) => mnist_loss(x()?, targets),
-                        _ => mnist_loss(x()?, &float(1)?.value()),
-                    },
-                    _ => return Ok(None),
-                })
-            }
-        };
-        Ok(Some(vec![output]))
     }
+    Ok(None)
+}
 
-    /// An argument of the operation.
-    fn arg<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
-        let value = self.args.get(name).with_context(|| format!("argument {name} is missing"))?;
-        T::deserialize(value).with_context(|| format!("argument {name}"))
-    }
-
-    /// The axes of a reduction, all of them if `dims` is null.
-    fn axes(&self) -> Result<Axes> {
-        Ok(match self.arg::<Option<Vec<isize>>>("dims")? {
-            Some(dims) => Axes::from(&dims[..]),
-            None => Axes::from(..),
-        })
-    }
+/// One result.
+fn one(output: impl Into<Operand>) -> Result<Option<Vec<Operand>>> {
+    Ok(Some(vec![output.into()]))
 }
 
 fn compare<E: Float + Element>(worst: &mut Worst, ours: &Tensor<E>, golden: &Tensor<E>) {
     let deviation = deviation(ours, golden, Tolerance::relative(TOLERANCE));
     worst.see(deviation.relative_error(golden), TOLERANCE);
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// What becomes of a call with these arguments and inputs.
+    fn outcome(op: &str, args: Value, inputs: &[(&str, Operand)]) -> Result<Option<Vec<Operand>>> {
+        let names: Vec<String> = inputs.iter().map(|(name, _)| name.to_string()).collect();
+        let operands: Vec<Operand> = inputs.iter().map(|(_, operand)| operand.clone()).collect();
+        let Value::Object(args) = args else { panic!("arguments have names") };
+        let call = Call::new(op, &args, &names, &operands, 1);
+        let outputs = apply(&call)?;
+        call.finish()?;
+        Ok(outputs)
+    }
+
+    fn x() -> Operand {
+        Operand::Float(Var::new(Tensor::from([[1.0, 2.0], [3.0, 4.0]])))
+    }
+
+    fn error(op: &str, args: Value, inputs: &[(&str, Operand)]) -> String {
+        let Err(error) = outcome(op, args, inputs) else { panic!("{op} should not have been understood") };
+        format!("{error:#}")
+    }
+
+    #[test]
+    fn arguments_that_are_not_known_are_errors() {
+        assert!(outcome("softmax", json!({"dim": 1}), &[("x", x())]).unwrap().is_some());
+        assert_eq!(
+            error("softmax", json!({"dim": 1, "temperature": 2}), &[("x", x())]),
+            "softmax: argument temperature is not supported"
+        );
+        assert_eq!(error("softmax", json!({}), &[("x", x())]), "argument dim is missing");
+        assert_eq!(
+            error("relu", json!({}), &[("x", x()), ("slope", x())]),
+            "relu: input slope is not supported"
+        );
+        assert_eq!(
+            error("div", json!({"rounding_mode": "floor"}), &[("a", x()), ("b", x())]),
+            "argument rounding_mode: \"floor\" is not supported"
+        );
+        assert!(error("sum", json!({"dims": "all"}), &[("x", x())]).starts_with("argument dims"));
+        assert!(
+            outcome("no_such_operation", json!({}), &[("x", x())]).is_ok_and(|outputs| outputs.is_none())
+        );
+    }
+
+    /// Null stands for the default, of arguments that there are and of those that there are not.
+    #[test]
+    fn null_is_the_default() {
+        let args = json!({"dims": null, "keepdim": null, "correction": null, "out": null});
+        let Some(outputs) = outcome("var", args, &[("x", x())]).unwrap() else { panic!("var is known") };
+        let [Operand::Float(y)] = &outputs[..] else { panic!("one result") };
+        assert!((y.item() - 5.0 / 3.0).abs() < 1e-15);
+    }
 }

@@ -127,19 +127,16 @@ impl Case {
         let name = self.name.strip_prefix(&self.library).and_then(|rest| rest.strip_prefix('.'));
         let name =
             name.with_context(|| format!("optimizer {} is not of library {}", self.name, self.library))?;
-        let kind = |name: &str| name.split('_').next().unwrap_or_default().to_string();
-        match (self.library.as_str(), name.strip_prefix("lookahead_")) {
-            ("torch", _) => pytorch(&kind(name), params, args),
-            ("fastai", None) if kind(name) == "ranger" => {
+        let kind = name.split('_').next().unwrap_or_default();
+        match self.library.as_str() {
+            "torch" => pytorch(kind, params, args),
+            // fastai's usual pair of the two, with the defaults that it gives them there.
+            "fastai" if kind == "ranger" || name.starts_with("lookahead_radam") => {
                 let mut opt: Opt = Box::new(lookahead(ranger(params, 0.0), args)?);
                 args.hypers(&mut opt, &["mom", "sqr_mom", "eps", "wd"])?;
                 Ok(opt)
             }
-            ("fastai", None) => fastai(&kind(name), params, args),
-            ("fastai", Some(inner)) => {
-                let opt = lookahead(Lookahead::new(fastai(&kind(inner), params, args)?), args)?;
-                Ok(Box::new(opt))
-            }
+            "fastai" => fastai(kind, params, args),
             _ => bail!("unknown library {}", self.library),
         }
     }

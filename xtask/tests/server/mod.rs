@@ -108,8 +108,9 @@ fn answer(
         }
     }
     log.lock().unwrap().push(range);
-    let whole =
-        |length: usize| format!("HTTP/1.1 200 OK\r\nETag: \"v1\"\r\nContent-Length: {length}\r\n\r\n");
+    let whole = |length: usize| {
+        format!("HTTP/1.1 200 OK\r\nConnection: close\r\nETag: \"v1\"\r\nContent-Length: {length}\r\n\r\n")
+    };
     match act {
         Act::Serve | Act::Slow(_) => {
             let (head, body) = match range {
@@ -117,14 +118,16 @@ fn answer(
                     let (last, all) = (content.len() - 1, content.len());
                     let body = &content[from as usize..];
                     let head = format!(
-                        "HTTP/1.1 206 Partial Content\r\nETag: \"v1\"\r\nContent-Length: {}\r\nContent-Range: bytes {from}-{last}/{all}\r\n\r\n",
+                        "HTTP/1.1 206 Partial Content\r\nConnection: close\r\nETag: \"v1\"\r\nContent-Length: {}\r\nContent-Range: bytes {from}-{last}/{all}\r\n\r\n",
                         body.len()
                     );
                     (head, body)
                 }
-                Some(_) => {
-                    ("HTTP/1.1 416 Range Not Satisfiable\r\nContent-Length: 0\r\n\r\n".into(), &b""[..])
-                }
+                Some(_) => (
+                    "HTTP/1.1 416 Range Not Satisfiable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+                        .into(),
+                    &b""[..],
+                ),
                 None => (whole(content.len()), content),
             };
             stream.write_all(head.as_bytes())?;
@@ -168,16 +171,19 @@ fn answer(
             stream.write_all(other)
         }
         Act::Claim(length) => {
-            stream.write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n").as_bytes())?;
+            stream.write_all(
+                format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n")
+                    .as_bytes(),
+            )?;
             stream.write_all(content)
         }
-        Act::Status(status) => {
-            stream.write_all(format!("HTTP/1.1 {status} No\r\nContent-Length: 0\r\n\r\n").as_bytes())
-        }
+        Act::Status(status) => stream.write_all(
+            format!("HTTP/1.1 {status} No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").as_bytes(),
+        ),
         Act::WrongRange => {
             let last = content.len() - 1;
             let head = format!(
-                "HTTP/1.1 206 Partial Content\r\nContent-Length: {}\r\nContent-Range: bytes 1-{last}/{}\r\n\r\n",
+                "HTTP/1.1 206 Partial Content\r\nConnection: close\r\nContent-Length: {}\r\nContent-Range: bytes 1-{last}/{}\r\n\r\n",
                 content.len() - 1,
                 content.len()
             );
@@ -185,7 +191,8 @@ fn answer(
             stream.write_all(&content[1..])
         }
         Act::Redirect(to) => stream.write_all(
-            format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n").as_bytes(),
+            format!("HTTP/1.1 302 Found\r\nConnection: close\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n")
+                .as_bytes(),
         ),
         Act::Garbage => stream.write_all(b"\x00\x01\x02 this is no HTTP\r\n\r\n"),
     }

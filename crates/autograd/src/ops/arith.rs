@@ -4,7 +4,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use downhill_tensor::{Float, Tensor};
 
-use crate::engine::is_recorded;
+use crate::record::is_recorded;
 use crate::var::Var;
 
 impl<T: Float> Var<T> {
@@ -124,8 +124,8 @@ impl<T: Float> Var<T> {
             move |d| {
                 let (a, b) = (a.value(), b.value());
                 [
-                    d.wanted(0, |g| (g * a.zip(op, b, share)).sum_to(a.shape())),
-                    d.wanted(1, |g| (g * a.zip(op, b, move |a, b| T::ONE - share(a, b))).sum_to(b.shape())),
+                    d.wanted(0, |g| (g * a.zip(op, &b, share)).sum_to(a.shape())),
+                    d.wanted(1, |g| (g * a.zip(op, &b, move |a, b| T::ONE - share(a, b))).sum_to(b.shape())),
                 ]
             }
         })

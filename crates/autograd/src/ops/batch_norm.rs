@@ -2,9 +2,9 @@
 
 use downhill_tensor::{After, ChannelNorm, ChannelNormBackward, Float, Tensor};
 
-use super::norm_layers::check;
-use crate::engine::Backward;
+use super::{norm_layers::check, where_};
 use crate::mode::is_grad_enabled;
+use crate::record::{Backward, Saved};
 use crate::var::Var;
 
 /// Mean and variance of each channel, as batch norm keeps them for later.
@@ -80,7 +80,7 @@ pub fn batch_norm<T: Float>(
     options: &BatchNormOptions,
 ) -> (Var<T>, RunningStats<T>) {
     let (normalization, stats) = Normalization::new("batch_norm", x, weight, bias, running, options);
-    (normalization.apply("batch_norm", x, None, After::Nothing), stats)
+    (normalization.recorded("batch_norm", x, None, After::Nothing), stats)
 }
 
 /// `relu(batch_norm(x) + residual)` in the same passes over memory as [`batch_norm`] alone: what a layer of a residual
@@ -113,7 +113,7 @@ pub fn batch_norm_relu<T: Float>(
     options: &BatchNormOptions,
 ) -> (Var<T>, RunningStats<T>) {
     let (normalization, stats) = Normalization::new("batch_norm_relu", x, weight, bias, running, options);
-    (normalization.apply("batch_norm_relu", x, residual, After::Relu), stats)
+    (normalization.recorded("batch_norm_relu", x, residual, After::Relu), stats)
 }
 
 /// What is done to `x`, and with which parameters.
@@ -121,6 +121,7 @@ struct Normalization<T: Float> {
     weight: Var<T>,
     bias: Var<T>,
     norm: ChannelNorm<T>,
+    eps: T,
     own_statistics: bool,
 }
 
@@ -159,35 +160,80 @@ impl<T: Float> Normalization<T> {
         let bias = bias.cloned().unwrap_or_else(|| Var::new(Tensor::zeros(&[channels])));
         let (w, b) = (weight.value().contiguous(), bias.value().contiguous());
         let norm = ChannelNorm { mean, scale, weight: w, bias: b };
-        (Normalization { weight, bias, norm, own_statistics: options.training }, stats)
+        (Normalization { weight, bias, norm, eps, own_statistics: options.training }, stats)
     }
 
     #[track_caller]
-    fn apply(self, op: &'static str, x: &Var<T>, residual: Option<&Var<T>>, after: After) -> Var<T> {
-        let Normalization { weight, bias, norm, own_statistics } = self;
+    fn recorded(self, op: &'static str, x: &Var<T>, residual: Option<&Var<T>>, after: After) -> Var<T> {
+        let Normalization { weight, bias, norm, eps, own_statistics } = self;
         let value = x.value();
         let y = value.channel_norm(&norm, residual.map(Var::value).as_ref(), after);
-        let gradients = move |d: Backward<'_, T>, residual: bool| {
-            // Computed on tensors: a graph of it would be cut off here, without a trace.
-            assert!(!is_grad_enabled(), "backward of {op}: second derivatives are not implemented");
-            let (out, input) = (residual.then(|| d.out.value()), d.needs[0]);
-            let how = ChannelNormBackward { after, out: out.as_ref(), own_statistics, input };
-            value.channel_norm_backward(&norm, d.grad.into_value(), &how)
-        };
+        let derivative =
+            || Derivative { x: x.save(), weight: weight.save(), norm, eps, own_statistics, after };
         let Some(residual) = residual else {
             return Var::record(op, [x, &weight, &bias], y, || {
+                let derivative = derivative();
                 move |d| {
-                    let gradients = gradients(d, false);
-                    [gradients.input, Some(gradients.weight), Some(gradients.bias)].map(|g| g.map(Var::new))
+                    let [x, weight, bias, _] = derivative.gradients(d, false);
+                    [x, weight, bias]
                 }
             });
         };
         Var::record(op, [x, &weight, &bias, residual], y, || {
-            move |d| {
-                let gradients = gradients(d, true);
-                [gradients.input, Some(gradients.weight), Some(gradients.bias), gradients.residual]
-                    .map(|g| g.map(Var::new))
-            }
+            let derivative = derivative();
+            move |d| derivative.gradients(d, true)
         })
+    }
+}
+
+/// What the backward pass needs.
+struct Derivative<T: Float> {
+    x: Saved<T>,
+    weight: Saved<T>,
+    norm: ChannelNorm<T>,
+    eps: T,
+    own_statistics: bool,
+    after: After,
+}
+
+impl<T: Float> Derivative<T> {
+    /// For `x`, the weight, the bias and the residual.
+    fn gradients(&self, d: Backward<'_, T>, residual: bool) -> [Option<Var<T>>; 4] {
+        if is_grad_enabled() {
+            return self.graph_of_gradients(&d);
+        }
+        let Derivative { norm, own_statistics, after, .. } = self;
+        let (out, input) = (residual.then(|| d.out.value()), d.needs[0]);
+        let how =
+            ChannelNormBackward { after: *after, out: out.as_ref(), own_statistics: *own_statistics, input };
+        let found = self.x.value().channel_norm_backward(norm, d.grad.into_value(), &how);
+        [found.input, Some(found.weight), Some(found.bias), found.residual].map(|g| g.map(Var::new))
+    }
+
+    /// The same as a piece of graph, in which mean and scale depend on `x` if they are its own.
+    fn graph_of_gradients(&self, d: &Backward<'_, T>) -> [Option<Var<T>>; 4] {
+        let (x, weight) = (self.x.var(), self.weight.var());
+        let rank = x.shape().len();
+        // [c] broadcasts as [1, c, 1, ..].
+        let mut per_channel = vec![1; rank];
+        per_channel[1] = weight.shape()[0] as isize;
+        let axes: Vec<isize> = (0..rank as isize).filter(|&i| i != 1).collect();
+        let g = match self.after {
+            After::Nothing => d.grad.clone(),
+            After::Relu => where_(&d.out.value().gt(T::default()), &d.grad, T::default()),
+        };
+        let h = &g * weight.reshape(&per_channel);
+        let (normal, dx) = if self.own_statistics {
+            let deviation = &x - x.mean_keepdim(&axes[..]);
+            let scale = (deviation.square().mean_keepdim(&axes[..]) + self.eps).sqrt().recip();
+            let normal = deviation * &scale;
+            let from_variance = &normal * (&h * &normal).mean_keepdim(&axes[..]);
+            (normal, scale * (&h - h.mean_keepdim(&axes[..]) - from_variance))
+        } else {
+            let constant = |t: &Tensor<T>| Var::new(t.reshape(&per_channel));
+            let scale = constant(&self.norm.scale);
+            ((&x - constant(&self.norm.mean)) * &scale, h * scale)
+        };
+        [Some(dx), Some((&g * normal).sum(&axes[..])), Some(g.sum(&axes[..])), Some(g)]
     }
 }

@@ -2,6 +2,7 @@
 
 use downhill_tensor::{Conv2dOptions, Float};
 
+use crate::profile;
 use crate::var::Var;
 
 /// Height and width of a tensor `[.., .., h, w]`.
@@ -37,6 +38,7 @@ pub fn conv2d<T: Float>(
     bias: Option<&Var<T>>,
     options: &Conv2dOptions,
 ) -> Var<T> {
+    profile::count(|| options.multiply_adds(&x.shape(), &weight.shape()));
     let value = x.value().conv2d(&weight.value(), bias.map(Var::value).as_ref(), options);
     let options = *options;
     let Some(bias) = bias else {
@@ -79,6 +81,10 @@ pub fn conv2d_input<T: Float>(
     input: [usize; 2],
     options: &Conv2dOptions,
 ) -> Var<T> {
+    profile::count(|| {
+        let (n, c) = (g.shape()[0], weight.shape()[1] * options.groups);
+        options.multiply_adds(&[n, c, input[0], input[1]], &weight.shape())
+    });
     let value = g.value().conv2d_input(&weight.value(), input, options);
     Var::record("conv2d_input", [g, weight], value, || {
         let (g, w, options) = (g.save(), weight.save(), *options);
@@ -107,6 +113,10 @@ pub fn conv2d_weight<T: Float>(
     kernel: [usize; 2],
     options: &Conv2dOptions,
 ) -> Var<T> {
+    profile::count(|| {
+        let (c, oc) = (x.shape()[1] / options.groups.max(1), g.shape()[1]);
+        options.multiply_adds(&x.shape(), &[oc, c, kernel[0], kernel[1]])
+    });
     let value = x.value().conv2d_weight(&g.value(), kernel, options);
     Var::record("conv2d_weight", [x, g], value, || {
         let (x, g, options) = (x.save(), g.save(), *options);

@@ -2,6 +2,7 @@
 
 use downhill_tensor::Float;
 
+use crate::profile;
 use crate::var::Var;
 
 impl<T: Float> Var<T> {
@@ -13,7 +14,10 @@ impl<T: Float> Var<T> {
     /// If an operand is a scalar, the inner dimensions differ, or the batch axes do not broadcast.
     #[track_caller]
     pub fn matmul(&self, rhs: &Var<T>) -> Var<T> {
-        Var::record("matmul", [self, rhs], self.value().matmul(&rhs.value()), || {
+        let value = self.value().matmul(&rhs.value());
+        // Each element of the result is a sum over the last axis of the left operand.
+        profile::count(|| (value.numel() * self.shape().last().copied().unwrap_or(0)) as u64);
+        Var::record("matmul", [self, rhs], value, || {
             let (a, b) = (self.save(), rhs.save());
             move |d| {
                 let (row, column) = (a.value().rank() == 1, b.value().rank() == 1);

@@ -29,7 +29,7 @@ pub use softmax::{sigmoid_cross_entropy, softmax_cross_entropy};
 
 use downhill_tensor::Float;
 
-use crate::engine::Backward;
+use crate::record::Backward;
 use crate::var::Var;
 
 impl<T: Float> Backward<'_, T> {

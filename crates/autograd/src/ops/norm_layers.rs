@@ -2,9 +2,9 @@
 
 use downhill_tensor::{Axes, Float, Tensor};
 
-use crate::engine::Backward;
 use crate::mode::is_grad_enabled;
 use crate::ops::view::signed;
+use crate::record::{Backward, Saved};
 use crate::var::Var;
 
 /// `y = x̂ · weight + bias` with `x̂ = (x - mean) · scale`, and what its derivative needs.
@@ -15,6 +15,7 @@ struct Normalized<T: Float> {
     scale: Tensor<T>,
     weight: Tensor<T>,
     bias_shape: Vec<usize>,
+    eps: T,
     /// The axes over which mean and variance were taken from `x`.
     axes: Axes,
 }
@@ -24,7 +25,15 @@ impl<T: Float> Normalized<T> {
         let eps = T::from_f64(eps);
         let (mean, variance) = x.value().moments(&axes);
         let scale = variance.into_map(|v| T::ONE / (v + eps).sqrt());
-        Normalized { x: x.value(), mean, scale, weight: Tensor::scalar(T::ONE), bias_shape: vec![], axes }
+        Normalized {
+            x: x.value(),
+            mean,
+            scale,
+            weight: Tensor::scalar(T::ONE),
+            bias_shape: vec![],
+            eps,
+            axes,
+        }
     }
 
     /// The operation. Weight and bias broadcast to the shape of `x`; in this form they already have as many axes.
@@ -36,14 +45,37 @@ impl<T: Float> Normalized<T> {
         self.weight = weight.value();
         self.bias_shape = bias.shape().to_vec();
         let y = self.x.normalize(&self.mean, &self.scale, &self.weight, &bias.value());
-        Var::record("normalize", [x, &weight, &bias], y, || move |d| self.gradients(d))
+        Var::record("normalize", [x, &weight, &bias], y, || {
+            let (x, weight) = (x.save(), weight.save());
+            move |d| {
+                if is_grad_enabled() { self.graph_of_gradients(&d, &x, &weight) } else { self.gradients(d) }
+            }
+        })
+    }
+
+    /// [`gradients`](Self::gradients) as a piece of graph, in which mean and scale depend on `x` as well.
+    fn graph_of_gradients(
+        &self,
+        d: &Backward<'_, T>,
+        x: &Saved<T>,
+        weight: &Saved<T>,
+    ) -> [Option<Var<T>>; 3] {
+        let (x, weight, axes) = (x.var(), weight.var(), &self.axes);
+        let deviation = &x - x.mean_keepdim(axes);
+        let scale = (deviation.square().mean_keepdim(axes) + self.eps).sqrt().recip();
+        let normal = deviation * &scale;
+        let h = &d.grad * &weight;
+        let dx = || scale * (&h - h.mean_keepdim(axes) - &normal * (&h * &normal).mean_keepdim(axes));
+        [
+            d.needs[0].then(dx),
+            d.wanted(1, |g| (g * &normal).sum_to(&weight.shape())),
+            d.wanted(2, |g| g.sum_to(&self.bias_shape)),
+        ]
     }
 
     /// `Σ g · x̂` for the weight, `Σ g` for the bias, and for `x`, with `h = g · weight`,
     /// `scale · (h - mean(h) - x̂ · mean(h · x̂))`.
     fn gradients(&self, d: Backward<'_, T>) -> [Option<Var<T>>; 3] {
-        // Computed on tensors: a graph of it would be cut off here, without a trace.
-        assert!(!is_grad_enabled(), "backward of normalize: second derivatives are not implemented");
         let (needs, g) = (d.needs, d.grad.into_value());
         let Normalized { x, mean, scale, weight, .. } = self;
         let for_weight = |[g, x, mean, scale]: [T; 4]| g * ((x - mean) * scale);

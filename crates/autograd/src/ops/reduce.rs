@@ -45,7 +45,9 @@ impl<T: Float> Var<T> {
     #[track_caller]
     pub fn mean_keepdim(&self, axes: impl Into<Axes>) -> Var<T> {
         let (shape, value) = (self.shape(), self.value().mean_keepdim(axes));
-        let terms = T::from_f64((self.value().numel() / value.numel().max(1)) as f64);
+        // A mean of nothing has no gradient to divide.
+        let terms = (self.value().numel() / value.numel().max(1)).max(1);
+        let terms = T::from_f64(terms as f64);
         Var::record("mean", [self], value, || move |d| [Some((d.grad / terms).expand(&shape))])
     }
 

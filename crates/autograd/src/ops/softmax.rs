@@ -23,9 +23,9 @@ impl<T: Float> Var<T> {
     pub fn softmax(&self, dim: isize) -> Var<T> {
         Var::record("softmax", [self], self.value().softmax(dim), || {
             move |d| {
-                let weighted = d.grad * d.out;
-                let total = weighted.sum_keepdim(dim);
-                [Some(weighted - d.out * total)]
+                // Subtracted before it is multiplied: where one element is nearly all, the difference is exact.
+                let total = (&d.grad * d.out).sum_keepdim(dim);
+                [Some((d.grad - total) * d.out)]
             }
         })
     }

@@ -1,9 +1,9 @@
 //! Variances, products and norms.
 
-use downhill_tensor::{Axes, Float};
+use downhill_tensor::{Axes, Float, Tensor};
 
 use crate::mode::is_grad_enabled;
-use crate::ops::where_;
+use crate::ops::{view::signed, where_};
 use crate::var::Var;
 
 impl<T: Float> Var<T> {
@@ -98,11 +98,9 @@ impl<T: Float> Var<T> {
                 if !zero.any(..).item() {
                     return [Some(d.grad * d.out / x.var())];
                 }
-                // What follows is constant in x where x is zero, which holds for the value and not for its derivative.
-                assert!(
-                    !is_grad_enabled(),
-                    "backward of prod: not differentiable twice where an element is zero"
-                );
+                if is_grad_enabled() {
+                    return [Some(&d.grad * products_of_others(&x.var(), &axes))];
+                }
                 let others = zero.where_(T::ONE, x.value());
                 let product = others.prod_keepdim(&axes);
                 let zeros = zero.sum_keepdim(&axes);
@@ -175,6 +173,30 @@ impl<T: Float> Var<T> {
             }
         })
     }
+}
+
+/// For each element the product of all others over `axes`, as a piece of graph without a quotient: from a square for each
+/// lane with ones on its diagonal.
+fn products_of_others<T: Float>(x: &Var<T>, axes: &Axes) -> Var<T> {
+    let shape = x.shape();
+    let rank = shape.len();
+    // What a reduction leaves of the axes' numbers are the axes that stay; those that go come last and become one.
+    let numbers: Vec<usize> = (0..rank).collect();
+    let mut order = axes.reduced_shape(&numbers).to_vec();
+    let lanes: usize = order.iter().map(|&i| shape[i]).product();
+    order.extend((0..rank).filter(|i| !order.contains(i)).collect::<Vec<_>>());
+    let order: Vec<isize> = order.into_iter().map(|i| i as isize).collect();
+    let ahead = x.permute(&order);
+    let len = x.value().numel() / lanes.max(1);
+    let square = [lanes, len, len];
+    let rows = ahead.reshape(&[lanes as isize, 1, len as isize]).expand(&square);
+    let diagonal = Tensor::<T>::eye(len).eq(T::ONE);
+    let others = rows.masked_fill(&diagonal, T::ONE).prod(-1).reshape(&signed(&ahead.shape()));
+    let mut back = vec![0; rank];
+    for (to, &from) in order.iter().enumerate() {
+        back[from as usize] = to as isize;
+    }
+    others.permute(&back)
 }
 
 /// `a / b`, and zero where `b` is.

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use crate::common::{any_value, between, off_zero, one, one_with};
 use crate::property::properties;
+use downhill_autograd::strategies::{any_value, between, off_zero, one, one_with};
 
 properties! {
     erf checks "erf": one(between(-3.0, 3.0)), |x, ()| x[0].erf();

@@ -4,10 +4,10 @@ use downhill_autograd::{Var, where_};
 use downhill_tensor::Tensor;
 use proptest::prelude::*;
 
-use crate::common::{
+use crate::property::properties;
+use downhill_autograd::strategies::{
     Case, any_value, broadcast_from, near_integers, off_zero, one, one_with, shape, tensor, two,
 };
-use crate::property::properties;
 
 properties! {
     add checks "add": two(any_value(), any_value()), |x, ()| &x[0] + &x[1];

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
-use crate::common::{Form, any_value, forms, lay_out, one, shape};
+use downhill_autograd::strategies::{Form, any_value, forms, lay_out, one, shape};
 
 proptest! {
     /// Laying out changes where the elements are, not what they are, unless an axis repeats.

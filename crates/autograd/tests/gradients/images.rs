@@ -4,8 +4,8 @@ use downhill_autograd::{Var, conv2d, conv2d_input, conv2d_weight};
 use downhill_tensor::{Conv2dOptions, Pool2dOptions, Tensor, Windows2d};
 use proptest::prelude::*;
 
-use crate::common::{Case, Form, any_value, lay_out, tensor};
 use crate::property::properties;
+use downhill_autograd::strategies::{Case, any_value, distinct_tensor, tensor};
 
 properties! {
     conv2d_no_bias checks "conv2d":
@@ -36,10 +36,10 @@ properties! {
         images().prop_flat_map(|s| (tensor(s, &any_value()).prop_map(|x| vec![x]), output())),
         |x, output| x[0].adaptive_avg_pool2d(*output);
     max_pool2d checks "max_pool2d":
-        pooling().prop_flat_map(|(s, o)| (distinct(s).prop_map(|x| vec![x]), Just(o))),
+        pooling().prop_flat_map(|(s, o)| (distinct_tensor(s).prop_map(|x| vec![x]), Just(o))),
         |x, o| x[0].max_pool2d(o);
     adaptive_max_pool2d checks "adaptive_max_pool2d":
-        images().prop_flat_map(|s| (distinct(s).prop_map(|x| vec![x]), output())),
+        images().prop_flat_map(|s| (distinct_tensor(s).prop_map(|x| vec![x]), output())),
         |x, output| x[0].adaptive_max_pool2d(*output);
 }
 
@@ -116,16 +116,6 @@ fn pooling() -> impl Strategy<Value = (Vec<usize>, Pool2dOptions)> {
         }
         let padding = [rows, columns].map(|(kernel, _, padded)| if padded { kernel / 2 } else { 0 });
         (shape, Pool2dOptions::new([rows.0, columns.0]).stride([rows.1, columns.1]).padding(padding))
-    })
-}
-
-/// A tensor without ties, or a maximum would have a kink, in any memory form that repeats nothing.
-fn distinct(shape: Vec<usize>) -> impl Strategy<Value = Tensor<f64>> {
-    let count = shape.iter().product::<usize>();
-    let values: Vec<f64> = (0..count).map(|i| 0.1 * i as f64 - 2.0).collect();
-    (Just(values).prop_shuffle(), crate::common::forms()).prop_map(move |(values, mut forms)| {
-        forms.retain(|form| !matches!(form, Form::Expanded { .. }));
-        lay_out(&Tensor::from_vec(values, &shape), &forms)
     })
 }
 

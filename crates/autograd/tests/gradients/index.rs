@@ -5,8 +5,8 @@ use downhill_tensor::Tensor;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::common::{Case, any_value, axis, broadcast_from, one_with, shape, tensor};
 use crate::property::properties;
+use downhill_autograd::strategies::{Case, any_value, axis, broadcast_from, one_with, shape, tensor};
 
 properties! {
     index_select checks "index_select":

@@ -5,10 +5,10 @@ use downhill_tensor::Tensor;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::common::{
-    Case, Form, any_value, axes, axis, between, forms, lay_out, off_zero, one_with, shape, tensor,
-};
 use crate::property::properties;
+use downhill_autograd::strategies::{
+    Case, any_value, axes, axis, between, distinct, off_zero, one_with, tensor,
+};
 
 properties! {
     var checks "var": spread(), |x, (axes, c)| x[0].var_keepdim(&axes[..], *c);
@@ -67,26 +67,6 @@ fn spread() -> impl Strategy<Value = Case<(Vec<isize>, usize)>> {
         let rank = xs[0].rank() as isize;
         let terms: usize = axes.iter().map(|a| xs[0].shape()[a.rem_euclid(rank) as usize]).product();
         (xs, (axes, if terms > 1 { correction } else { 0 }))
-    })
-}
-
-/// A tensor of elements that are far from each other, from each other's negatives and from zero, in any memory form
-/// that repeats none of them; no axis is empty.
-fn distinct<S: Strategy>(
-    min_rank: usize,
-    arguments: impl Fn(Vec<usize>) -> S,
-) -> impl Strategy<Value = Case<S::Value>> {
-    shape(min_rank..=4).prop_flat_map(move |shape| {
-        let shape: Vec<usize> = shape.into_iter().map(|d| d.max(1)).collect();
-        let order: Vec<usize> = (0..shape.iter().product()).collect();
-        let to = shape.clone();
-        let x =
-            (Just(order).prop_shuffle(), any::<bool>(), forms()).prop_map(move |(order, odd, mut forms)| {
-                forms.retain(|form| !matches!(form, Form::Expanded { .. }));
-                let value = |&i: &usize| (i as f64 + 1.0) * if (i % 2 == 1) == odd { 0.1 } else { -0.1 };
-                vec![lay_out(&Tensor::from_vec(order.iter().map(value).collect(), &to), &forms)]
-            });
-        (x, arguments(shape))
     })
 }
 

@@ -1,9 +1,6 @@
 //! Every operation's derivative against finite differences: random shapes, broadcasting, axes of one and of no
 //! elements, every memory form. `completeness` fails if an operation has no such property.
 
-#[path = "../common/mod.rs"]
-mod common;
-
 mod activations;
 mod arith;
 mod completeness;

@@ -5,8 +5,8 @@ use downhill_tensor::Tensor;
 use downhill_tensor::testing::{Tolerance, assert_close};
 use proptest::prelude::*;
 
-use crate::common::{Case, any_value, positive, shape, tensor};
 use crate::property::properties;
+use downhill_autograd::strategies::{Case, any_value, positive, shape, tensor};
 
 /// Large, or a variance near zero would bend the function more than differences can follow.
 const EPS: f64 = 0.1;

@@ -4,8 +4,8 @@ use downhill_autograd::{Var, linear};
 use downhill_tensor::Tensor;
 use proptest::prelude::*;
 
-use crate::common::{Case, any_value, broadcast_from, tensor};
 use crate::property::properties;
+use downhill_autograd::strategies::{Case, any_value, broadcast_from, tensor};
 
 properties! {
     matmul_vectors checks "matmul":

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use crate::common::{any_value, axes, axis, broadcast_from, one, one_with, shape, tensor};
 use crate::property::properties;
+use downhill_autograd::strategies::{any_value, axes, axis, broadcast_from, one, one_with, shape, tensor};
 
 properties! {
     sum checks "sum": one_with(0, any_value(), |s| axes(s.len())), |x, axes| x[0].sum_keepdim(&axes[..]);

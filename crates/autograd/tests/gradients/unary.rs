@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use crate::common::{any_value, between, off_zero, one, one_with, positive};
 use crate::property::properties;
+use downhill_autograd::strategies::{any_value, between, off_zero, one, one_with, positive};
 
 properties! {
     neg checks "neg": one(any_value()), |x, ()| -&x[0];

@@ -5,8 +5,8 @@ use downhill_tensor::Tensor;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::common::{Case, any_value, axis, one_with, permutation, shape, tensor};
 use crate::property::properties;
+use downhill_autograd::strategies::{Case, any_value, axis, one_with, permutation, shape, tensor};
 
 properties! {
     reshape checks "reshape": one_with(0, any_value(), other_shape), |x, to| x[0].reshape(to);

@@ -10,15 +10,10 @@ use downhill_tensor::{Element, Rng};
 
 use super::Position;
 use super::prefetch::Prefetch;
+use super::source::Source;
 use crate::dataset::Batch;
 use crate::error::{Error, Result};
 use crate::transform::Keys;
-
-/// What turns indices and random streams into a batch: a dataset, and the transforms behind it.
-pub(crate) trait Source<X: Element, Y: Element>: Send + Sync {
-    fn len(&self) -> usize;
-    fn batch(&self, idx: &[usize], keys: &Keys) -> Result<Batch<X, Y>>;
-}
 
 /// Everything that the batches of one epoch are a function of.
 pub(super) struct Epoch<X: Element, Y: Element> {

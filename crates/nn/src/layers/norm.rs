@@ -1,6 +1,6 @@
 //! Batch, layer and group normalisation.
 
-use downhill_autograd::{BatchNormOptions, RunningStats, Var, batch_norm};
+use downhill_autograd::{BatchNormOptions, RunningStats, Var, batch_norm, batch_norm_relu};
 use downhill_tensor::{Float, Tensor};
 
 use crate::{Buffer, Forward, Mode, Module, Visitor};
@@ -82,6 +82,54 @@ impl<T: Float, const D: usize> BatchNorm<T, D> {
     pub fn without_affine(num_features: usize) -> Self {
         BatchNorm { weight: None, bias: None, ..BatchNorm::new(num_features) }
     }
+
+    /// `relu(forward(x) + residual)`, or `relu(forward(x))`, in the same passes over memory as
+    /// [`forward`](Forward::forward) alone.
+    ///
+    /// # Panics
+    /// As `forward`, or if the residual is not shaped like `x`.
+    ///
+    /// ```
+    /// use downhill_autograd::Var;
+    /// use downhill_nn::{BatchNorm1d, Forward};
+    /// use downhill_tensor::Tensor;
+    ///
+    /// let (x, bn) = (Var::new(Tensor::from([[1.0], [3.0], [8.0_f64]])), BatchNorm1d::new(1));
+    /// assert_eq!(bn.forward_relu(&x, None).value().to_vec(), bn.forward(&x).relu().value().to_vec());
+    /// ```
+    #[track_caller]
+    pub fn forward_relu(&self, x: &Var<T>, residual: Option<&Var<T>>) -> Var<T> {
+        self.apply(x, |running, options| {
+            batch_norm_relu(x, residual, self.weight.as_ref(), self.bias.as_ref(), running, options)
+        })
+    }
+
+    /// The operation `normalize`, and what follows from it for the running statistics.
+    #[track_caller]
+    fn apply(
+        &self,
+        x: &Var<T>,
+        normalize: impl FnOnce(&RunningStats<T>, &BatchNormOptions) -> (Var<T>, RunningStats<T>),
+    ) -> Var<T> {
+        const { assert!(D == 1 || D == 2, "there is a BatchNorm1d and a BatchNorm2d") };
+        let shape = x.shape();
+        let (fits, expected) = match D {
+            1 => (shape.len() == 2 || shape.len() == 3, "[n, c] or [n, c, l]"),
+            _ => (shape.len() == 4, "[n, c, h, w]"),
+        };
+        assert!(fits, "BatchNorm{D}d: expected shape {expected}, got {shape:?}");
+        let training = self.mode.is_training();
+        let batches = self.num_batches_tracked.get().item().saturating_add(1);
+        let momentum = self.momentum.unwrap_or(1.0 / batches as f64);
+        let running = RunningStats { mean: self.running_mean.get(), var: self.running_var.get() };
+        let (y, stats) = normalize(&running, &BatchNormOptions { training, momentum, eps: self.eps });
+        if training {
+            self.running_mean.set(stats.mean);
+            self.running_var.set(stats.var);
+            self.num_batches_tracked.set(Tensor::scalar(batches));
+        }
+        y
+    }
 }
 
 impl<T: Float, const D: usize> Module<T> for BatchNorm<T, D> {
@@ -106,25 +154,9 @@ impl<T: Float, const D: usize> Module<T> for BatchNorm<T, D> {
 impl<T: Float, const D: usize> Forward<T> for BatchNorm<T, D> {
     #[track_caller]
     fn forward(&self, x: &Var<T>) -> Var<T> {
-        const { assert!(D == 1 || D == 2, "there is a BatchNorm1d and a BatchNorm2d") };
-        let shape = x.shape();
-        let (fits, expected) = match D {
-            1 => (shape.len() == 2 || shape.len() == 3, "[n, c] or [n, c, l]"),
-            _ => (shape.len() == 4, "[n, c, h, w]"),
-        };
-        assert!(fits, "BatchNorm{D}d: expected shape {expected}, got {shape:?}");
-        let training = self.mode.is_training();
-        let batches = self.num_batches_tracked.get().item().saturating_add(1);
-        let momentum = self.momentum.unwrap_or(1.0 / batches as f64);
-        let running = RunningStats { mean: self.running_mean.get(), var: self.running_var.get() };
-        let options = BatchNormOptions { training, momentum, eps: self.eps };
-        let (y, stats) = batch_norm(x, self.weight.as_ref(), self.bias.as_ref(), &running, &options);
-        if training {
-            self.running_mean.set(stats.mean);
-            self.running_var.set(stats.var);
-            self.num_batches_tracked.set(Tensor::scalar(batches));
-        }
-        y
+        self.apply(x, |running, options| {
+            batch_norm(x, self.weight.as_ref(), self.bias.as_ref(), running, options)
+        })
     }
 }
 

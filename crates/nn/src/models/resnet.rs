@@ -3,6 +3,7 @@
 use downhill_autograd::Var;
 use downhill_tensor::{Conv2dOptions, Float, Pool2dOptions, Rng};
 
+use crate::hooks;
 use crate::init::{FanMode, Nonlinearity, kaiming_normal_};
 use crate::{
     AdaptiveAvgPool2d, BatchNorm2d, Conv2d, Flatten, Forward, Linear, MaxPool2d, Module, ReLU, Sequential,
@@ -57,6 +58,12 @@ impl<T: Float> BasicBlock<T> {
 impl<T: Float> Forward<T> for BasicBlock<T> {
     #[track_caller]
     fn forward(&self, x: &Var<T>) -> Var<T> {
+        if !hooks::any() {
+            // What hooks would see is not computed: batch norm, addition and ReLU go over memory together.
+            let y = self.bn1.forward_relu(&self.conv1.forward(x), None);
+            let around = self.downsample.as_ref().map(|downsample| downsample.forward(x));
+            return self.bn2.forward_relu(&self.conv2.forward(&y), Some(around.as_ref().unwrap_or(x)));
+        }
         let y = self.conv1.forward_as("conv1", x);
         let y = self.bn1.forward_as("bn1", &y);
         let y = self.relu.forward_as("relu", &y);
@@ -148,8 +155,11 @@ impl<T: Float> Forward<T> for ResNet<T> {
     #[track_caller]
     fn forward(&self, x: &Var<T>) -> Var<T> {
         let x = self.conv1.forward_as("conv1", x);
-        let x = self.bn1.forward_as("bn1", &x);
-        let x = self.relu.forward_as("relu", &x);
+        let x = if hooks::any() {
+            self.relu.forward_as("relu", &self.bn1.forward_as("bn1", &x))
+        } else {
+            self.bn1.forward_relu(&x, None)
+        };
         let x = self.maxpool.forward_as("maxpool", &x);
         let x = self.layer1.forward_as("layer1", &x);
         let x = self.layer2.forward_as("layer2", &x);

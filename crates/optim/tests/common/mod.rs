@@ -59,7 +59,7 @@ pub(crate) fn step<T: Float>(opt: &mut dyn Optimizer<T>, params: &[Var<T>], step
         let flipped: Vec<usize> = shape.iter().rev().copied().collect();
         let axes: Vec<isize> = (0..shape.len() as isize).rev().collect();
         let grad = Tensor::randn(&flipped, rng).permute(&axes);
-        p.set_grad(Some(if step % 2 == 0 { grad } else { grad.contiguous() }));
+        p.set_grad(Some(if step.is_multiple_of(2) { grad } else { grad.contiguous() }));
     }
     opt.set_lr(0.1 / (step + 1) as f64);
     opt.step();

@@ -54,6 +54,12 @@ impl Geometry {
         Geometry { n, c, oc, groups, rows, columns }
     }
 
+    pub(super) fn multiply_adds(&self) -> u64 {
+        let meetings = |axis: &Axis| (0..axis.kernel).map(|k| axis.touched(k).count()).sum::<usize>() as u64;
+        let channels = (self.c / self.groups * self.oc * self.n) as u64;
+        channels * meetings(&self.rows) * meetings(&self.columns)
+    }
+
     #[track_caller]
     pub(super) fn check_output(&self, op: &str, dy: &[usize]) {
         let expected = [self.n, self.oc, self.rows.out, self.columns.out];

@@ -19,6 +19,7 @@
 //! Groups are products of narrower matrices, side by side.
 
 use super::geometry::Geometry;
+use super::images::{NARROW, Order, in_order};
 use crate::element::Float;
 use crate::kernels::buffer::Buffer;
 use crate::kernels::gemm::{Epilogue, Part, Plan, Sums};
@@ -26,40 +27,7 @@ use crate::kernels::transpose::transpose_each;
 use crate::layout::{Dims, Layout};
 use crate::tensor::Tensor;
 
-/// With fewer channels than this (one vector), the products of a single tap are too short.
-const NARROW: usize = 16;
-/// With fewer images than this, a tile has pixels for rows.
-const FEW: usize = 8;
-
-/// Images in memory, and how far apart neighbours are.
-struct Images<E: Float> {
-    data: Tensor<E>,
-    pixel: usize,
-    image: usize,
-    channel: usize,
-    /// From one row of pixels to the next.
-    row: usize,
-    /// Whether the rows of a product are the pixels of one image, and not the images at one pixel.
-    by_pixel: bool,
-}
-
 impl Geometry {
-    /// The images in the memory order that suits the lengths: H, W, N, C if there are channels enough. Otherwise C comes
-    /// straight after W, so that the channels of several taps in a row are one stretch: H, W, C, N for many images, whose
-    /// rows of A are then neighbours, and N, H, W, C for few.
-    fn images<E: Float>(&self, x: &Tensor<E>) -> Images<E> {
-        let Geometry { n, c, .. } = *self;
-        let (h, w) = (self.rows.len, self.columns.len);
-        let narrow = c < NARROW && self.groups == 1 && self.columns.kernel > 1;
-        let (order, [pixel, image, channel], row) = match narrow {
-            false => ([2, 3, 0, 1], [n * c, c, 1], w * n * c),
-            true if n < FEW => ([0, 2, 3, 1], [c, h * w * c, 1], w * c),
-            true => ([2, 3, 1, 0], [n * c, 1, n], w * n * c),
-        };
-        let by_pixel = n < FEW && (narrow || self.columns.stride > 1);
-        Images { data: x.permute(&order).contiguous(), pixel, image, channel, row, by_pixel }
-    }
-
     /// The bias is added to every position.
     #[track_caller]
     pub(super) fn forward<E: Float>(
@@ -88,7 +56,7 @@ impl Geometry {
         for o in 0..rows.out {
             let shifts: Vec<_> =
                 rows.under(o).map(|(k, at)| [at * x.row, k * columns.kernel * tap]).collect();
-            plan.extend(&line, &shifts);
+            plan.extend(&line, &shifts, false);
         }
         let (single, c_row) = if x.by_pixel { (n, n * oc) } else { (1, oc) };
         for (group, image) in (0..groups).flat_map(|group| (0..single).map(move |image| (group, image))) {
@@ -115,8 +83,7 @@ impl Geometry {
         if elements == 0 || dy.numel() == 0 {
             return Tensor::zeros(&shape).permute(&[2, 3, 0, 1]);
         }
-        let (dy, weight) =
-            (dy.permute(&[2, 3, 0, 1]).contiguous(), weight.permute(&[2, 3, 1, 0]).contiguous());
+        let (dy, weight) = (in_order(dy, Order::Hwnc), weight.permute(&[2, 3, 1, 0]).contiguous());
         let larger = weight.numel() > dy.numel() + elements;
         let dx = if groups == 1 && n >= NARROW && (larger || c < NARROW) {
             self.input_gradient_by_images(&dy, &weight, elements)
@@ -198,7 +165,7 @@ impl Geometry {
                 let Part { a, b, .. } = part(k * columns.kernel, o * columns.out);
                 [a, b]
             };
-            plan.extend(&line, &rows.reaching(at).map(shift).collect::<Vec<_>>());
+            plan.extend(&line, &rows.reaching(at).map(shift).collect::<Vec<_>>(), false);
         }
         plan
     }
@@ -213,7 +180,7 @@ impl Geometry {
             return Tensor::zeros(&shape).permute(&[3, 2, 0, 1]);
         }
         let mut dw = Buffer::stale(Layout::contiguous(shape).len());
-        let (x, dy) = (self.images(x), dy.permute(&[2, 3, 0, 1]).contiguous());
+        let (x, dy) = (self.images(x), in_order(dy, Order::Hwnc));
         // k goes along the images at one pixel, or along the pixels of one image.
         let (together, a_col, b_row) =
             if x.by_pixel { (1, columns.stride * x.pixel, n * oc) } else { (n, x.image, oc) };
@@ -230,7 +197,8 @@ impl Geometry {
                     move |(o, at)| [at * x.row + image * x.image, o * columns.out * n * oc + image * oc];
                 rows.touched(k).map(shift)
             };
-            plan.extend(&line, &(0..single).flat_map(of_image).collect::<Vec<_>>());
+            // The taps of a row read the same pixels and the same gradient, or nearly so.
+            plan.extend(&line, &(0..single).flat_map(of_image).collect::<Vec<_>>(), true);
         }
         for group in 0..groups {
             let sums = Sums {

@@ -111,7 +111,7 @@ mod pool {
 
     /// The number of the size class for `bytes`, and how large its blocks are.
     fn class(bytes: usize) -> (usize, usize) {
-        let bytes = bytes.max(ALIGN * STEPS);
+        let bytes = bytes.max(ALIGN);
         let power = (bytes - 1).ilog2();
         let step = (1 << power) / STEPS;
         let above = (bytes - (1 << power)).div_ceil(step);
@@ -130,7 +130,7 @@ mod pool {
             IDLE_BYTES.fetch_sub(size, Relaxed);
             return idle.0;
         }
-        // SAFETY: `size` is at least ALIGN * STEPS, so not zero.
+        // SAFETY: `size` is at least ALIGN, so not zero.
         let start = unsafe { alloc_zeroed(layout(size)) };
         NonNull::new(start).unwrap_or_else(|| handle_alloc_error(layout(size)))
     }

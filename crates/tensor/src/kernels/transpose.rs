@@ -3,10 +3,12 @@
 use rayon::prelude::*;
 
 use crate::element::{DType, Element};
-use crate::nest::TASK;
 
 /// Rows and columns that are transposed at a time: what is read and written stays in the first cache.
 const BLOCK: usize = 32;
+
+/// Elements in a task.
+const TASK: usize = 1 << 13;
 
 /// `dst[i] = src[i]ᵀ` for dense matrices `rows x cols` that lie one after the other.
 ///
@@ -59,47 +61,69 @@ pub(crate) fn transpose<E: Element>(src: &[E], src_row: usize, cols: usize, dst:
 }
 
 /// [`transpose`] of `height x width` elements.
-#[inline]
 fn block<E: Element>(src: &[E], src_row: usize, dst: &mut [E], dst_row: usize, height: usize, width: usize) {
-    let (whole_rows, whole_cols) = (height / 4 * 4, width / 4 * 4);
-    for i in (0..whole_rows).step_by(4) {
-        let rows: [&[E]; 4] = std::array::from_fn(|r| &src[(i + r) * src_row..][..whole_cols]);
-        for j in (0..whole_cols).step_by(4) {
-            let square = transposed(rows.map(|row| row[j..][..4].try_into().expect("four elements")));
-            for (r, lanes) in square.iter().enumerate() {
-                dst[(j + r) * dst_row + i..][..4].copy_from_slice(lanes);
-            }
-        }
+    let whole = if E::DTYPE == DType::F32 { [height / 4 * 4, width / 4 * 4] } else { [0, 0] };
+    if !whole.contains(&0) {
+        let [height, width] = whole;
+        assert!((height - 1) * src_row + width <= src.len() && (width - 1) * dst_row + height <= dst.len());
+        // SAFETY: E is f32, and the furthest elements of the rows lie within both slices.
+        unsafe { squares(src.as_ptr().cast(), src_row, dst.as_mut_ptr().cast(), dst_row, height, width) };
     }
     for i in 0..height {
-        let from = if i < whole_rows { whole_cols } else { 0 };
-        for j in from..width {
+        let done = if i < whole[0] { whole[1] } else { 0 };
+        for j in done..width {
             dst[j * dst_row + i] = src[i * src_row + j];
+        }
+    }
+}
+
+/// [`block`] of whole squares of four.
+///
+/// # Safety
+/// `height` and `width` are multiples of four; `src` must be valid for reading `height` rows of `width` elements at
+/// distance `src_row`, `dst` for writing `width` rows of `height` elements at distance `dst_row`.
+unsafe fn squares(
+    src: *const f32,
+    src_row: usize,
+    dst: *mut f32,
+    dst_row: usize,
+    height: usize,
+    width: usize,
+) {
+    for i in (0..height).step_by(4) {
+        for j in (0..width).step_by(4) {
+            // SAFETY: rows i to i + 3 and columns j to j + 3 are inside of what the caller vouches for.
+            unsafe {
+                let row = |r: usize| src.add((i + r) * src_row + j).cast::<[f32; 4]>().read_unaligned();
+                for (r, lanes) in transposed([row(0), row(1), row(2), row(3)]).into_iter().enumerate() {
+                    dst.add((j + r) * dst_row + i).cast::<[f32; 4]>().write_unaligned(lanes);
+                }
+            }
         }
     }
 }
 
 /// The transpose of a square, which the compiler does not turn into shuffles by itself.
 #[inline(always)]
-pub(crate) fn transposed<E: Element>([a, b, c, d]: [[E; 4]; 4]) -> [[E; 4]; 4] {
+pub(crate) fn transposed([a, b, c, d]: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
     #[cfg(target_arch = "x86_64")]
-    if E::DTYPE == DType::F32 {
+    {
         use std::arch::x86_64::*;
-        // SAFETY: SSE is part of every x86-64; E is f32, so __m128 and [E; 4] have the same size, and any bits are
-        // valid for both. (`transmute_copy` because the compiler cannot see the sizes.)
+        // SAFETY: SSE is part of every x86-64; __m128 and [f32; 4] have the same size, and any
+        // bits are valid for both.
         unsafe {
-            let load = |row: &[E; 4]| _mm_loadu_ps(row.as_ptr().cast());
-            let (a, b, c, d) = (load(&a), load(&b), load(&c), load(&d));
+            let [a, b, c, d] = std::mem::transmute::<[[f32; 4]; 4], [__m128; 4]>([a, b, c, d]);
             let (ab01, ab23) = (_mm_unpacklo_ps(a, b), _mm_unpackhi_ps(a, b));
             let (cd01, cd23) = (_mm_unpacklo_ps(c, d), _mm_unpackhi_ps(c, d));
-            return std::mem::transmute_copy::<[__m128; 4], [[E; 4]; 4]>(&[
+            std::mem::transmute::<[__m128; 4], [[f32; 4]; 4]>([
                 _mm_movelh_ps(ab01, cd01),
                 _mm_movehl_ps(cd01, ab01),
                 _mm_movelh_ps(ab23, cd23),
                 _mm_movehl_ps(cd23, ab23),
-            ]);
+            ])
         }
     }
+    #[cfg(not(target_arch = "x86_64"))]
     std::array::from_fn(|p| [a[p], b[p], c[p], d[p]])
 }
 

@@ -4,7 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
-use downhill_tensor::{Conv2dOptions, Pool2dOptions, Tensor, Windows2d};
+use downhill_tensor::{
+    After, ChannelNorm, ChannelNormBackward, Conv2dOptions, Pool2dOptions, Tensor, Windows2d,
+};
 
 struct Caught {
     message: String,
@@ -92,6 +94,8 @@ fn images() {
         "conv2d: expected four axes each: input [2, 3], weight [6, 4, 3, 3]" <- t(&[2, 3]).conv2d(&w, None, &o);
         "conv2d: channels do not fit 2 groups: input [2, 4, 5, 6], weight [6, 4, 3, 3]"
             <- x.conv2d(&w, None, &o.groups(2));
+        "multiply_adds: channels do not fit 2 groups: input [2, 4, 5, 6], weight [6, 4, 3, 3]"
+            <- o.groups(2).multiply_adds(x.shape(), w.shape());
         "conv2d: channels do not fit 0 groups: input [2, 4, 5, 6], weight [6, 4, 3, 3]"
             <- x.conv2d(&w, None, &o.groups(0));
         "conv2d: stride and dilation must be positive, got [1, 0] and [1, 1]"
@@ -120,6 +124,37 @@ fn images() {
             <- t(&[2, 4, 6, 5]).window_sum(&windows);
         "normalize: rhs does not broadcast to lhs: lhs [2, 3], rhs [2]"
             <- t(&[2, 3]).normalize(&t(&[2]), &t(&[]), &t(&[]), &t(&[]));
+    }
+}
+
+#[test]
+fn channels() {
+    let x = t(&[2, 3, 4]);
+    let norm = |c| {
+        let [mean, scale, weight, bias] = [(); 4].map(|()| t(&[c]));
+        ChannelNorm { mean, scale, weight, bias }
+    };
+    let how = ChannelNormBackward { after: After::Nothing, out: None, own_statistics: true, input: true };
+    panics! {
+        "channel_moments: expected shape [n, c, ..], got [3]" <- t(&[3]).channel_moments();
+        "channel_norm: expected shape [n, c, ..], got [3]" <- t(&[3]).channel_norm(&norm(3), None, After::Nothing);
+        "channel_norm: shapes differ: input [2, 3, 4], parameter [4]" <- x.channel_norm(&norm(4), None, After::Relu);
+        "channel_norm: shapes differ: input [2, 3, 4], other [2, 3]"
+            <- x.channel_norm(&norm(3), Some(&t(&[2, 3])), After::Relu);
+        "channel_norm_backward: shapes differ: input [2, 3, 4], parameter [2]"
+            <- x.channel_norm_backward(&norm(2), x.clone(), &how);
+        "channel_norm_backward: shapes differ: input [2, 3, 4], other [2, 4, 3]"
+            <- x.channel_norm_backward(&norm(3), t(&[2, 4, 3]), &how);
+    }
+}
+
+#[test]
+fn several_tensors_at_once() {
+    let (mut x, mut y) = (t(&[2, 3]), t(&[3]));
+    panics! {
+        "update_: shapes differ: lhs [2, 3], rhs [3]" <- Tensor::update_("update_", [&mut x, &mut y], [], |[x, y], []| [x, y]);
+        "update_: shapes differ: lhs [3], rhs [2]" <- Tensor::update_("update_", [&mut y], [&t(&[2])], |[y], [_]| [y]);
+        "fuse_sum: shapes differ: lhs [2], rhs [3]" <- Tensor::fuse_sum("fuse_sum", [&t(&[2]), &t(&[3])], |[x, _]| x.into());
     }
 }
 

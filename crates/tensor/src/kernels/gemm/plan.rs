@@ -32,12 +32,14 @@ pub(crate) struct Plan {
     pub(super) b_row: usize,
     runs: Vec<Run>,
     parts: Vec<Part>,
+    /// Runs that are carried out in turn, block after block, because they share what they read.
+    groups: Vec<Range<usize>>,
 }
 
 impl Plan {
     /// A plan without rows.
     pub(crate) fn new([a_row, a_col]: [usize; 2], b_row: usize) -> Self {
-        Plan { a_row, a_col, b_row, runs: vec![], parts: vec![] }
+        Plan { a_row, a_col, b_row, runs: vec![], parts: vec![], groups: vec![] }
     }
 
     /// Adds rows to the end. Parts that continue each other in memory become one, and so do runs.
@@ -65,8 +67,10 @@ impl Plan {
         self.runs.push(Run { rows, parts: start..self.parts.len() });
     }
 
-    /// Adds the runs of `line` to the end, each with its parts once for every shift of their offsets in A and B.
-    pub(crate) fn extend(&mut self, line: &Plan, shifts: &[[usize; 2]]) {
+    /// Adds the runs of `line` to the end, each with its parts once for every shift of their offsets in A and B. If they
+    /// share what they read, as the taps of one row of a kernel do, they are carried out `in_turn`.
+    pub(crate) fn extend(&mut self, line: &Plan, shifts: &[[usize; 2]], in_turn: bool) {
+        let mut joins = false;
         for run in &line.runs {
             let start = self.parts.len();
             for [a, b] in shifts {
@@ -80,8 +84,18 @@ impl Plan {
                     }));
                 }
             }
+            let (number, works) = (self.runs.len(), start < self.parts.len());
             self.runs.push(Run { rows: run.rows, parts: start..self.parts.len() });
+            match self.groups.last_mut() {
+                Some(group) if joins && works => group.end += 1,
+                _ => self.groups.push(number..number + 1),
+            }
+            joins = in_turn && works;
         }
+    }
+
+    pub(super) fn groups(&self) -> &[Range<usize>] {
+        &self.groups
     }
 
     pub(super) fn runs(&self) -> &[Run] {
@@ -102,8 +116,8 @@ impl Plan {
         self.runs.iter().try_fold(0, |sum: usize, run| sum.checked_add(run.rows))
     }
 
-    /// The run's parts in blocks of about equal length, so many that the average is no longer than [`KC`]. One empty
-    /// block if there are no parts: it writes zeros.
+    /// The run's parts in blocks of at most [`KC`] steps, about equally long. One empty block if there are no parts: it
+    /// writes zeros.
     pub(super) fn blocks(&self, run: &Run) -> impl Iterator<Item = &[Part]> {
         let mut rest = self.parts(run);
         let k = self.k(run);
@@ -116,7 +130,7 @@ impl Plan {
             first = false;
             let mut length = 0;
             let count = rest.iter().take_while(|part| {
-                let goes_on = length < wanted;
+                let goes_on = length == 0 || (length < wanted && length + part.k <= KC);
                 length += part.k;
                 goes_on
             });

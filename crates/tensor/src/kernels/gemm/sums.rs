@@ -11,7 +11,7 @@ use super::Epilogue;
 use super::block::NC;
 use super::kernel::{Part, Tile};
 use super::parallel::SMALL;
-use super::plan::{Plan, Run, Sums};
+use super::plan::{Plan, Sums};
 use super::simd::{NV, Simd};
 
 /// Rows of C in one task at most.
@@ -21,18 +21,26 @@ const TASK: usize = 1 << 19;
 /// Enough tasks to keep several threads equally busy to the end.
 const TASKS: usize = 16;
 
-/// A rectangle of C within one run.
-struct Task<'a> {
-    run: &'a Run,
-    /// Within the run, and where in C the run starts.
-    rows: Range<usize>,
+/// The same share of the rows of each run of a group, and some columns.
+struct Task {
+    group: Range<usize>,
+    /// Where in C the first run starts.
     start: usize,
+    share: usize,
+    shares: usize,
     cols: Range<usize>,
 }
 
 /// C, shared by the tasks.
 #[derive(Clone, Copy)]
 struct Output(*mut f32);
+
+impl Output {
+    /// By a method, so that a closure captures the whole and not just the pointer.
+    fn start(self) -> *mut f32 {
+        self.0
+    }
+}
 
 // SAFETY: it stands for an exclusive borrow of C, of which tasks write disjoint rectangles.
 unsafe impl Sync for Output {}
@@ -44,10 +52,9 @@ pub(super) fn run<S: Simd>(simd: S, sums: &Sums<'_>, c: &mut [f32]) {
     sums.check(c.len());
     let (tasks, work) = tasks(sums);
     let c = Output(c.as_mut_ptr());
-    let compute = |task: &Task<'_>| {
-        let c = c;
+    let compute = |task: &Task| {
         // SAFETY: `check` has passed, and tasks are disjoint rectangles of C, which is borrowed here.
-        unsafe { task.compute(simd, sums, c.0) }
+        unsafe { task.compute(simd, sums, c.start()) }
     };
     if work < SMALL || rayon::current_num_threads() == 1 {
         tasks.iter().for_each(compute);
@@ -57,13 +64,17 @@ pub(super) fn run<S: Simd>(simd: S, sums: &Sums<'_>, c: &mut [f32]) {
 }
 
 /// The tasks, by shape alone, and the multiply-adds of all of them.
-fn tasks<'a>(sums: &Sums<'a>) -> (Vec<Task<'a>>, usize) {
+fn tasks(sums: &Sums<'_>) -> (Vec<Task>, usize) {
     let (plan, cols) = (sums.plan, sums.cols);
     let work = plan.runs().iter().map(|run| run.rows * plan.k(run) * cols).sum::<usize>();
+    let tallest =
+        |group: &Range<usize>| plan.runs()[group.clone()].iter().map(|run| run.rows).max().unwrap_or(0);
+    let idle = |group: &Range<usize>| plan.parts(&plan.runs()[group.start]).is_empty();
     let (mut height, mut width) = (MC, NC.min(cols.max(1)));
     loop {
         let across = cols.div_ceil(width);
-        let count: usize = plan.runs().iter().map(|run| run.rows.div_ceil(height) * across).sum();
+        let busy = plan.groups().iter().filter(|group| !idle(group));
+        let count: usize = busy.map(|group| tallest(group).div_ceil(height) * across).sum();
         if count >= TASKS || work / count.max(1) < 2 * TASK {
             break;
         }
@@ -77,13 +88,17 @@ fn tasks<'a>(sums: &Sums<'a>) -> (Vec<Task<'a>>, usize) {
     }
     let mut tasks = vec![];
     let mut start = 0;
-    for run in plan.runs() {
-        for rows in even_pieces(0..run.rows, height) {
+    for group in plan.groups() {
+        // Nothing but zeros: whole rows, which lie one behind the other.
+        let width = if idle(group) { cols.max(1) } else { width };
+        let shares = tallest(group).div_ceil(height);
+        for share in 0..shares {
             for first in (0..cols).step_by(width) {
-                tasks.push(Task { run, rows: rows.clone(), start, cols: first..cols.min(first + width) });
+                let cols = first..cols.min(first + width);
+                tasks.push(Task { group: group.clone(), start, share, shares, cols });
             }
         }
-        start += run.rows;
+        start += plan.runs()[group.clone()].iter().map(|run| run.rows).sum::<usize>();
     }
     (tasks, work)
 }
@@ -94,53 +109,89 @@ fn even_pieces(range: Range<usize>, longest: usize) -> impl Iterator<Item = Rang
     range.clone().step_by(len).map(move |start| start..range.end.min(start + len))
 }
 
-impl Task<'_> {
+impl Task {
     /// # Safety
-    /// [`Sums::check`] must have passed for `sums` and the memory at `c`, and nobody else may access this rectangle.
+    /// [`Sums::check`] must have passed for `sums` and the memory at `c`, and nobody else may access this task's part.
     unsafe fn compute<S: Simd>(&self, simd: S, sums: &Sums<'_>, c: *mut f32) {
-        let mut blocks = sums.plan.blocks(self.run).peekable();
-        let mut accumulate = false;
-        while let Some(parts) = blocks.next() {
-            let last = blocks.peek().is_none();
-            // 64 rows are 12 · 5 + 4; six tiles of 10 or 11 keep the registers fuller than that.
-            for rows in even_pieces(self.rows.clone(), S::MR) {
-                for cols in panels::<S>(self.cols.clone()) {
-                    let tile = self.tile::<S>(sums, parts, rows.clone(), cols.clone(), c);
-                    let epilogue = Epilogue {
-                        bias: sums.epilogue.bias.filter(|_| last).map(|bias| &bias[cols.start..]),
-                        relu: sums.epilogue.relu && last,
-                    };
-                    // SAFETY: the tile lies within this task's rectangle, and its parts within A and B.
-                    unsafe { Tile { accumulate, epilogue, ..tile }.run(simd) };
-                }
+        let mut start = self.start;
+        let mut bands = vec![];
+        for run in &sums.plan.runs()[self.group.clone()] {
+            let len = run.rows.div_ceil(self.shares);
+            let rows = (self.share * len).min(run.rows)..((self.share + 1) * len).min(run.rows);
+            let band = Band { sums, rows: rows.clone(), start, cols: self.cols.clone(), c };
+            start += run.rows;
+            if sums.plan.parts(run).is_empty()
+                && sums.epilogue.bias.is_none()
+                && self.cols.len() == sums.c_row
+            {
+                // SAFETY: these are whole rows of C, which are ours alone; all bits zero is an f32.
+                unsafe {
+                    c.add((band.start + rows.start) * sums.c_row).write_bytes(0, rows.len() * sums.c_row);
+                };
+            } else {
+                bands.push((band, sums.plan.blocks(run).peekable()));
             }
-            accumulate = true;
+        }
+        let mut first = true;
+        while !bands.is_empty() {
+            bands.retain_mut(|(band, blocks)| {
+                let Some(parts) = blocks.next() else { return false };
+                // SAFETY: passed on from the caller; runs have rows of their own.
+                unsafe { band.block(simd, parts, first, blocks.peek().is_none()) };
+                true
+            });
+            first = false;
+        }
+    }
+}
+
+/// The rectangle of C of one run of a task.
+struct Band<'a> {
+    sums: &'a Sums<'a>,
+    /// Within the run, and where in C the run starts.
+    rows: Range<usize>,
+    start: usize,
+    cols: Range<usize>,
+    c: *mut f32,
+}
+
+impl Band<'_> {
+    /// Adds one block of the run's parts, or writes it if it is the `first`; the `last` is followed by the epilogue.
+    ///
+    /// # Safety
+    /// As for [`Task::compute`].
+    unsafe fn block<S: Simd>(&self, simd: S, parts: &[Part], first: bool, last: bool) {
+        let epilogue = self.sums.epilogue;
+        // 64 rows are 12 · 5 + 4; six tiles of 10 or 11 keep the registers fuller than that.
+        for rows in even_pieces(self.rows.clone(), S::MR) {
+            for cols in panels::<S>(self.cols.clone()) {
+                let tile = self.tile::<S>(parts, rows.clone(), cols.clone());
+                let epilogue = Epilogue {
+                    bias: epilogue.bias.filter(|_| last).map(|bias| &bias[cols.start..]),
+                    relu: epilogue.relu && last,
+                };
+                // SAFETY: the tile lies within this rectangle, and its parts within A and B.
+                unsafe { Tile { accumulate: !first, epilogue, ..tile }.run(simd) };
+            }
         }
     }
 
-    fn tile<'p, S: Simd>(
-        &self,
-        sums: &Sums<'p>,
-        parts: &'p [Part],
-        rows: Range<usize>,
-        cols: Range<usize>,
-        c: *mut f32,
-    ) -> Tile<'p> {
-        let c_row = sums.c_row;
-        let &Plan { a_row, a_col, b_row, .. } = sums.plan;
+    fn tile<'p, S: Simd>(&self, parts: &'p [Part], rows: Range<usize>, cols: Range<usize>) -> Tile<'p> {
+        let &Sums { a, b, c_row, plan, .. } = self.sums;
+        let &Plan { a_row, a_col, b_row, .. } = plan;
         let (first, last) = (rows.start == self.rows.start, cols.end == self.cols.end);
         let next_rows = last && rows.end < self.rows.end && a_col == 1;
         Tile {
             rows: rows.len(),
             cols: cols.len(),
             parts,
-            a: sums.a.as_ptr().wrapping_add(rows.start * a_row),
+            a: a.as_ptr().wrapping_add(rows.start * a_row),
             a_row,
             a_col,
-            b: sums.b.as_ptr().wrapping_add(cols.start),
+            b: b.as_ptr().wrapping_add(cols.start),
             b_ends: cols.len() < S::LANES,
             b_row,
-            c: c.wrapping_add((self.start + rows.start) * c_row + cols.start),
+            c: self.c.wrapping_add((self.start + rows.start) * c_row + cols.start),
             c_row,
             accumulate: false,
             epilogue: Epilogue::default(),

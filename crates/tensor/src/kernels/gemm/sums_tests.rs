@@ -41,7 +41,7 @@ impl Case {
         }
         let shifts = [[0, 0], [3, 7], [90, 60]];
         let shifts = &shifts[..below(random, 4)];
-        plan.extend(&line, shifts);
+        plan.extend(&line, shifts, random.next().is_multiple_of(2));
         for (_, parts) in &mut runs {
             let shifted =
                 |&[a, b]: &[usize; 2]| parts.iter().map(move |p| Part { a: p.a + a, b: p.b + b, k: p.k });
@@ -163,7 +163,9 @@ fn neighbours_are_joined() {
 #[should_panic(expected = "a part reaches beyond its operands")]
 fn a_part_beyond_its_operands_is_refused() {
     let mut plan = Plan::new([3, 1], 2);
-    plan.push(2, [Part { a: 1, b: 0, k: 3 }].into_iter());
+    let mut line = plan.clone();
+    line.push(2, [Part { a: 1, b: 0, k: 3 }].into_iter());
+    plan.extend(&line, &[[0, 0]], false);
     let (a, b) = (&[0.0; 6][..], &[0.0; 6][..]);
     let sums = Sums { a, b, c_row: 2, cols: 2, plan: &plan, epilogue: Epilogue::default() };
     sums_with(Isa::best(), &sums, &mut [0.0; 4]);

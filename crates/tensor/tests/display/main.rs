@@ -5,6 +5,8 @@
 
 use downhill_tensor::{Element, Tensor};
 
+mod odd;
+
 #[track_caller]
 fn check<E: Element>(tensor: impl std::borrow::Borrow<Tensor<E>>, expected: &str) {
     let text = tensor.borrow().to_string();
