@@ -69,9 +69,9 @@ impl<Y: Element> Learner<Y> {
         self.prepared_opt(lr.0.as_ref());
         let progress = self.progress();
         let state = &mut self.core.state;
-        (state.n_epoch, state.epoch, state.iter, state.train_iter) = (n_epoch, 0, 0, 0);
-        state.n_iter = self.core.dls.train().len();
+        (state.n_epoch, state.epoch, state.train_iter) = (n_epoch, 0, 0);
         state.resumed = resume.is_some();
+        self.core.before_train(0);
         let start = resume.as_ref().map_or(Start::default(), |checkpoint| checkpoint.start());
         let result = self.with_recorder(|this| {
             cbs.into_iter().for_each(|cb| this.core.add(cb, true));

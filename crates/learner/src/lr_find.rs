@@ -108,10 +108,10 @@ impl<Y: Element> Learner<Y> {
         let snapshot = Snapshot::of(&self.core);
         self.core.cbs.iter_mut().for_each(|entry| entry.asleep = !entry.cb.in_lr_find());
         self.prepared_opt(None);
+        self.core.before_train(0);
         let state = &mut self.core.state;
-        state.n_iter = self.core.dls.train().len();
         state.n_epoch = num_it / state.n_iter + 1;
-        (state.epoch, state.iter, state.train_iter) = (0, 0, 0);
+        (state.epoch, state.train_iter) = (0, 0);
         let finder = Finder { lr: Schedule::exp(start_lr, end_lr), options, best: f64::INFINITY };
         let result = self.with_recorder(|this| {
             this.core.add(Box::new(finder), true);

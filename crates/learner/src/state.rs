@@ -34,7 +34,7 @@ pub struct State {
     pub iter: usize,
     /// How many batches have been trained on since the training began.
     pub train_iter: usize,
-    /// Whether the current pass trains.
+    /// Whether the current pass trains, or between passes the next one of the epoch.
     pub training: bool,
     /// The inputs of the current batch.
     pub xb: Tensor,
@@ -97,8 +97,13 @@ impl State {
 
     /// How much of the training is done, from 0 to 1.
     pub fn pct_train(&self) -> f64 {
-        let all = self.n_epoch * self.n_iter;
-        if all == 0 { 0.0 } else { (self.epoch * self.n_iter + self.iter) as f64 / all as f64 }
+        // Validation comes behind all batches of an epoch.
+        let (done, all) = if self.training {
+            (self.epoch * self.n_iter + self.iter, self.n_epoch * self.n_iter)
+        } else {
+            (self.epoch + 1, self.n_epoch)
+        };
+        if all == 0 { 0.0 } else { done as f64 / all as f64 }
     }
 
     /// The optimizer.

@@ -44,6 +44,7 @@ impl Core {
             for epoch in start.epoch..this.state.n_epoch {
                 this.state.epoch = epoch;
                 let first = if epoch == start.epoch { start.iter } else { 0 };
+                this.before_train(first);
                 this.around(Stage::Epoch, |this| {
                     this.train_epoch(first)?;
                     this.validate_epoch()
@@ -54,12 +55,17 @@ impl Core {
         })
     }
 
+    /// The place before batch `first` of the training set.
+    pub(crate) fn before_train(&mut self, first: usize) {
+        let n_iter = self.dls.train().len();
+        (self.state.training, self.state.iter, self.state.n_iter) = (true, first, n_iter);
+    }
+
     /// One pass over the training set, from batch `first` on.
     fn train_epoch(&mut self, first: usize) -> Flow {
         self.state.model.train();
         let dls = self.dls.clone();
         self.state.loader_epoch = dls.train().position().epoch;
-        self.state.training = true;
         self.around(Stage::Train, |this| this.all_batches(dls.train(), first))
     }
 

@@ -75,8 +75,8 @@ fn events(cancels: Option<(&'static str, Stage)>) -> Vec<&'static str> {
         .cbs(Trace { seen: seen.clone(), cancels })
         .no_logging();
     learn.fit(1, 0.1).unwrap();
-    let seen = seen.lock().unwrap().clone();
-    seen
+    drop(learn);
+    Arc::into_inner(seen).unwrap().into_inner().unwrap()
 }
 
 const BATCH: [&str; 8] = [
@@ -162,6 +162,37 @@ fn one_cycle_is_fastai_s_shape() {
 }
 
 #[test]
+fn the_share_that_is_done_grows_from_zero_to_one() {
+    struct Share(Arc<Mutex<Vec<f64>>>);
+    impl Share {
+        fn note(&mut self, state: &State) -> Flow {
+            self.0.lock().unwrap().push(state.pct_train());
+            ControlFlow::Continue(())
+        }
+    }
+    impl Callback for Share {
+        fn before_fit(&mut self, state: &mut State) -> Flow {
+            self.note(state)
+        }
+        fn before_epoch(&mut self, state: &mut State) -> Flow {
+            self.note(state)
+        }
+        fn before_batch(&mut self, state: &mut State) -> Flow {
+            self.note(state)
+        }
+        fn after_epoch(&mut self, state: &mut State) -> Flow {
+            self.note(state)
+        }
+    }
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let mut learn = learner().cbs(Share(seen.clone()));
+    learn.fit(2, 0.1).unwrap();
+    // Four batches to train on and two to validate on.
+    let epoch = |e: f64| [0.0, 0.0, 0.25, 0.5, 0.75, 1.0, 1.0, 1.0].map(|share| (e + share) / 2.0);
+    assert_eq!(*seen.lock().unwrap(), [&[0.0][..], &epoch(0.0), &epoch(1.0)].concat());
+}
+
+#[test]
 fn an_optimizer_without_momentum_stays_without() {
     let mut learn = learner().opt_func(Sgd::new);
     learn.fit_one_cycle(1, 0.1).unwrap();
@@ -218,8 +249,8 @@ fn fine_tuning_trains_the_head_and_then_all() {
     impl Callback for Watch {
         fn after_fit(&mut self, state: &mut State) -> Flow {
             let moved = bits_hash(&self.0.value()) != self.1;
-            let lrs = state.opt().groups().iter().map(|group| group.hypers.lr);
-            let ratio = lrs.clone().last().unwrap() / lrs.clone().next().unwrap();
+            let lrs: Vec<f64> = state.opt().groups().iter().map(|group| group.hypers.lr).collect();
+            let ratio = lrs[1] / lrs[0];
             self.2.lock().unwrap().push((moved, ratio));
             ControlFlow::Continue(())
         }
