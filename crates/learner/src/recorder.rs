@@ -49,6 +49,31 @@ impl Recorder {
         Some(self.values.iter().map(|row| row[at]).collect())
     }
 
+    /// The smoothed losses as a line of text, `width` letters at most, each the mean of as many batches.
+    ///
+    /// ```
+    /// use downhill_learner::Recorder;
+    ///
+    /// let mut recorder = Recorder::default();
+    /// recorder.losses = vec![4.0, 3.0, 2.0, 1.0, 0.5, 0.5];
+    /// assert_eq!(recorder.sparkline(3), "█▃▁");
+    /// ```
+    pub fn sparkline(&self, width: usize) -> String {
+        const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+        let per = self.losses.len().div_ceil(width.max(1)).max(1);
+        let means = self.losses.chunks(per).map(|part| part.iter().sum::<f64>() / part.len() as f64);
+        let means: Vec<f64> = means.collect();
+        let finite = means.iter().copied().filter(|x| x.is_finite());
+        let (low, high) =
+            finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
+        let bar = |x: &f64| match (x - low) / (high - low) {
+            _ if !x.is_finite() => '?',
+            share if share.is_finite() => BARS[(share * 7.0).round() as usize],
+            _ => BARS[0],
+        };
+        means.iter().map(bar).collect()
+    }
+
     /// One training batch is done.
     fn after_batch(&mut self, loss: f64, lr: f64, mom: f64) {
         self.smooth_loss.add(loss);
