@@ -45,9 +45,49 @@ def work(name):
                 xb.float().div_(255)
 
         return [epoch]
+    if name in ("linear_epoch", "simple_net_epoch"):
+        return [chapter(name)]
     if match := re.fullmatch(r"autograd_overhead_(\d+)", name):
         return [chain(int(match[1]))]
     return []
+
+
+def chapter(name):
+    """An epoch of the chapter's models by a bare loop over tensors that are cut into batches: training, then validation."""
+
+    @torch.inference_mode(False)
+    def made():
+        linear = torch.nn.Linear
+        layers = [linear(784, 1)] if name == "linear_epoch" else [linear(784, 30), torch.nn.ReLU(), linear(30, 1)]
+        sets = [(torch.rand(n, 784), (torch.rand(n, 1) < 0.5).long()) for n in (12396, 2038)]
+        return torch.nn.Sequential(*layers), sets
+
+    model, (train, valid) = made()
+    opt = torch.optim.SGD(model.parameters(), lr=1.0 if name == "linear_epoch" else 0.1)
+
+    def mnist_loss(predictions, targets):
+        predictions = predictions.sigmoid()
+        return torch.where(targets == 1, 1 - predictions, predictions).mean()
+
+    def batches(part):
+        return zip(part[0].split(256), part[1].split(256))
+
+    @torch.inference_mode(False)
+    def epoch():
+        losses, values = [], []
+        for xb, yb in batches(train):
+            loss = mnist_loss(model(xb), yb)
+            loss.backward()
+            losses.append(loss.item())
+            opt.step()
+            opt.zero_grad()
+        with torch.no_grad():
+            for xb, yb in batches(valid):
+                preds = model(xb)
+                accuracy = ((preds.sigmoid() > 0.5) == yb).float().mean()
+                values.append((mnist_loss(preds, yb).item(), accuracy.item(), len(xb)))
+
+    return epoch
 
 
 def convolution(kind, n, c, h, w, oc, kh, kw, stride, padding):

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 use downhill::autograd::Var;
 use downhill::tensor::{Rng, Tensor};
 
-use crate::{data, layers, peers, resnet, step};
+use crate::{data, epochs, layers, peers, resnet, step};
 
 /// A piece of work, ready to be repeated.
 pub type Work = Box<dyn FnMut()>;
@@ -13,7 +13,7 @@ pub type Work = Box<dyn FnMut()>;
 pub const NAMES: &str = "gemm_MxKxN, gemm_gemmcrate_MxKxN, gemm_matrixmultiply_MxKxN, add_N, exp_N, expf_N, sum_N, \
                          memcpy_N, fma_N, autograd_overhead_N, adam_step, adam_memcpy, loader_epoch, load_png_folder, \
                          decode_png_folder, conv_forward_NxCxHxW_OCxKHxKWsSpP, conv_input_.., conv_weight_.., \
-                         resnet18_step, resnet18_forward";
+                         resnet18_step, resnet18_forward, linear_epoch, simple_net_epoch";
 
 /// What is timed unless cases are named.
 pub const DEFAULT: &[&str] = &[
@@ -47,6 +47,8 @@ pub fn case(name: &str, threads: usize) -> Result<Work> {
     match name {
         "adam_step" => return Ok(step::adam()),
         "adam_memcpy" => return Ok(step::adam_memcpy(threads)),
+        "linear_epoch" => return epochs::linear(),
+        "simple_net_epoch" => return epochs::net(),
         "loader_epoch" => return data::loader_epoch(),
         "load_png_folder" => return data::load_png_folder(),
         "decode_png_folder" => return data::decode_png_folder(),

@@ -3,6 +3,7 @@
 
 pub mod cases;
 mod data;
+mod epochs;
 mod layers;
 mod peers;
 mod resnet;

@@ -33,6 +33,8 @@ const CASES: &[&str] = &[
     "adam_memcpy",
     "loader_epoch",
     "load_png_folder",
+    "linear_epoch",
+    "simple_net_epoch",
     "autograd_overhead_1000",
 ];
 

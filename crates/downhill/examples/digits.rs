@@ -4,7 +4,7 @@
 
 use downhill::prelude::*;
 
-fn main() -> Result<(), downhill::data::Error> {
+fn main() -> Result<(), downhill::learner::Error> {
     let sample = downhill::data::MnistSample::from_dir("data/mnist_sample")?;
     let dset = |split: &downhill::data::Split| TensorDataset::new(split.x(), split.y());
     let loader = |split| Ok::<_, downhill::data::Error>(DataLoader::new(dset(split)?).bs(256));

@@ -27,7 +27,7 @@
 //! | [`nn`] | layers, losses, initialisation, models, state dicts, `#[derive(Module)]` |
 //! | [`optim`] | optimizers, parameter groups, schedules |
 //! | [`data`] | datasets, loaders, transforms, file formats |
-//! | [`learner`] | the training loop |
+//! | [`learner`] | the training loop, callbacks, metrics, checkpoints |
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -46,7 +46,10 @@ pub mod prelude {
         IntToFloat, MixUp, Normalize, OneHot, RandomCrop, RandomErasing, Resize, Rotate, TensorDataset,
         Together, Warp, Zoom, random_split,
     };
-    pub use downhill_learner::{Learner, Recorder, batch_accuracy};
+    pub use downhill_learner::{
+        Callback, Checkpoint, Flow, Learner, Recorder, Stage, State, accuracy, batch_accuracy, cancel,
+        error_rate,
+    };
     pub use downhill_nn::{
         AdaptiveAvgPool2d, AdaptiveConcatPool2d, AdaptiveMaxPool2d, AvgPool2d, BatchNorm1d, BatchNorm2d,
         Conv2d, CrossEntropy, Dropout, Embedding, Flatten, Forward, GELU, GroupNorm, Lambda, LayerNorm,
@@ -55,7 +58,7 @@ pub mod prelude {
         mnist_loss, mse_loss, nll_loss, norm_bias_params, resnet18, resnet34, sequential, simple_cnn,
         simple_net, smooth_l1_loss, summary,
     };
-    pub use downhill_optim::{Adam, AdamW, BasicOptim, Optimizer, Sgd};
+    pub use downhill_optim::{Adam, AdamW, BasicOptim, Optimizer, Sgd, slice};
     pub use downhill_tensor::{Conv2dOptions, Pool2dOptions, Rng, Tensor};
 }
 

@@ -22,21 +22,63 @@
 //!     .metrics(batch_accuracy);
 //! learn.fit(5, 1.0)?;
 //! assert!(learn.recorder().values[4][2] > 0.95);
-//! # Ok::<(), downhill_data::Error>(())
+//! # Ok::<(), downhill_learner::Error>(())
 //! ```
 //!
-//! # The central decision: one loop, on one screen
+//! # The central decision: one loop, on one screen, compiled once
 //!
-//! Training is `Learner::fit` and the two functions below it: for each epoch, go over the training batches (predict,
-//! measure the loss, run backward, step), then over the validation batches. What is not that loop stands elsewhere: the
-//! [`Recorder`] adds up, metrics measure, the loaders load.
+//! Training is `train.rs`: for each epoch, go over the training batches (predict, measure the loss, run backward, step),
+//! then over the validation batches. Each of these is a [`Stage`] that announces its beginning and its end, and nothing
+//! else is in the loop: what is recorded, shown, saved, scheduled, clipped or stopped is a [`Callback`]. A callback is given
+//! the [`State`], all of it, and answers with a [`Flow`]. A stage that has begun ends, whatever is cancelled or fails.
+//!
+//! The loop does not know the type of the targets. [`Learner`] does, where a loss, a metric or a prediction is typed; below
+//! it, targets are an [`AnyTensor`](downhill_nn::AnyTensor). So the loop and the callbacks are compiled with this crate, and
+//! callbacks have no type parameter.
+//!
+//! # Without surprises
+//!
+//! - [`Learner::lr_find`] leaves everything as it was, to the bit: model, optimizer, random numbers, the loader's position,
+//!   the record.
+//! - A [`Checkpoint`] holds everything that the rest of the training depends on. A run that is killed at any moment and
+//!   resumed ends with the bits of one that was not. Randomness is a function of the place in the training, or is in the
+//!   file.
+//! - Metrics that are not averages are computed over the whole validation set, not averaged over batches.
+//! - Names, defaults and the order of events are fastai's; where something differs, its page says so.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod callback;
+mod callbacks;
+mod checkpoint;
+mod error;
+mod fits;
 mod learner;
+mod loaders;
+mod lr_find;
 mod metrics;
+mod predict;
 mod recorder;
+mod save;
+mod snapshot;
+mod state;
+mod train;
 
+pub use callback::{Callback, Cancel, Flow, LayerHook, Stage, cancel, flow};
+pub use callbacks::{
+    ActivationRecorder, CsvLogger, EarlyStopping, GradientAccumulation, GradientClip, JsonLines, LayerStats,
+    MissingGradients, MixUp, ParamScheduler, Progress, ReduceLROnPlateau, SaveModel, TerminateOnNaN,
+};
+pub use checkpoint::Checkpoint;
+pub use error::{Error, Result};
+pub use fits::Lr;
 pub use learner::Learner;
-pub use metrics::batch_accuracy;
+pub use lr_find::{LrFind, LrFindOptions};
+pub use metrics::{
+    AsFunction, AsMetric, AsNamed, Average, AvgMetric, ConfusionMatrix, FBeta, IntoMetric, Metric,
+    Perplexity, Precision, R2Score, Recall, RocAuc, accuracy, batch_accuracy, error_rate, mae, mse,
+    top_k_accuracy,
+};
+pub use predict::{Activation, Prediction, Predictor, Preds, load_learner};
 pub use recorder::Recorder;
+pub use state::State;

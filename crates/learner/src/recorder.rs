@@ -1,21 +1,33 @@
 //! What happened during training: fastai's Recorder.
 
 use std::fmt::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// The record of the last call of `fit`.
-#[derive(Clone, Debug, Default)]
+use serde::{Deserialize, Serialize};
+
+use crate::callback::{Callback, Flow, Stage};
+use crate::metrics::AnyMetric;
+use crate::state::State;
+
+/// The record of the last training.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Recorder {
     /// For each epoch the smoothed training loss, the validation loss, then each metric.
     pub values: Vec<Vec<f64>>,
     /// For each training batch the smoothed loss.
     pub losses: Vec<f64>,
-    /// For each training batch the learning rate.
+    /// For each training batch the learning rate of the last group.
     pub lrs: Vec<f64>,
+    /// For each training batch the momentum of the last group.
+    pub moms: Vec<f64>,
+    /// For each epoch how many training batches were done at its end.
+    pub iters: Vec<usize>,
     /// For each epoch how long it took.
     pub times: Vec<Duration>,
     /// The names of the columns of `values`.
     pub metric_names: Vec<String>,
+    /// Validation loss and metrics of the last pass over the validation set; NaN where there was no item.
+    pub(crate) valid: Vec<f64>,
     smooth_loss: SmoothLoss,
 }
 
@@ -26,27 +38,68 @@ impl Recorder {
         Recorder { metric_names: names.collect(), ..Recorder::default() }
     }
 
+    /// The smoothed loss of the training batches so far; NaN before the first.
+    pub fn smooth_loss(&self) -> f64 {
+        self.smooth_loss.value()
+    }
+
+    /// The column called `name`, epoch by epoch.
+    pub fn column(&self, name: &str) -> Option<Vec<f64>> {
+        let at = self.metric_names.iter().position(|known| known == name)?;
+        Some(self.values.iter().map(|row| row[at]).collect())
+    }
+
+    /// The smoothed losses as a line of text, `width` letters at most, each the mean of as many batches.
+    ///
+    /// ```
+    /// use downhill_learner::Recorder;
+    ///
+    /// let mut recorder = Recorder::default();
+    /// recorder.losses = vec![4.0, 3.0, 2.0, 1.0, 0.5, 0.5];
+    /// assert_eq!(recorder.sparkline(3), "█▃▁");
+    /// ```
+    pub fn sparkline(&self, width: usize) -> String {
+        const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+        let per = self.losses.len().div_ceil(width.max(1)).max(1);
+        let means = self.losses.chunks(per).map(|part| part.iter().sum::<f64>() / part.len() as f64);
+        let means: Vec<f64> = means.collect();
+        let finite = means.iter().copied().filter(|x| x.is_finite());
+        let (low, high) =
+            finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
+        let bar = |x: &f64| match (x - low) / (high - low) {
+            _ if !x.is_finite() => '?',
+            share if share.is_finite() => BARS[(share * 7.0).round() as usize],
+            _ => BARS[0],
+        };
+        means.iter().map(bar).collect()
+    }
+
     /// One training batch is done.
-    pub(crate) fn after_batch(&mut self, loss: f64, lr: f64) {
+    fn after_batch(&mut self, loss: f64, lr: f64, mom: f64) {
         self.smooth_loss.add(loss);
         self.losses.push(self.smooth_loss.value());
         self.lrs.push(lr);
+        self.moms.push(mom);
     }
 
-    /// One epoch is done; `valid` holds the validation loss and the metrics.
-    pub(crate) fn after_epoch(&mut self, valid: Vec<f64>, time: Duration) {
-        self.values.push([self.smooth_loss.value()].into_iter().chain(valid).collect());
+    /// One epoch is done.
+    fn after_epoch(&mut self, time: Duration) {
+        self.values.push([self.smooth_loss.value()].iter().chain(&self.valid).copied().collect());
         self.times.push(time);
+        self.iters.push(self.losses.len());
     }
 
     /// The header of the table.
-    pub(crate) fn header(&self) -> String {
+    pub fn header(&self) -> String {
         let names = ["epoch"].into_iter().chain(self.metric_names.iter().map(String::as_str)).chain(["time"]);
         self.row(names.map(str::to_string))
     }
 
     /// The table's line for `epoch`.
-    pub(crate) fn line(&self, epoch: usize) -> String {
+    ///
+    /// # Panics
+    /// If that epoch is not done.
+    pub fn line(&self, epoch: usize) -> String {
         let seconds = self.times[epoch].as_secs();
         let time = format!("{:02}:{:02}", seconds / 60, seconds % 60);
         let values = self.values[epoch].iter().map(|v| format!("{v:.6}"));
@@ -70,7 +123,7 @@ impl Recorder {
 }
 
 /// fastai's `AvgSmoothLoss`: an exponentially weighted average (0.98), debiased.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct SmoothLoss {
     average: f64,
     count: i32,
@@ -87,6 +140,85 @@ impl SmoothLoss {
     /// The average starts at zero; dividing by the weight that it has seen takes that out. NaN before the first batch.
     fn value(&self) -> f64 {
         self.average / (1.0 - Self::BETA.powi(self.count))
+    }
+}
+
+/// The callback that fills the [`Recorder`].
+pub(crate) struct Record {
+    pub(crate) metrics: Vec<Box<dyn AnyMetric>>,
+    loss: f64,
+    items: f64,
+    start: Instant,
+}
+
+impl Record {
+    pub(crate) const ORDER: i32 = 50;
+
+    pub(crate) fn new() -> Self {
+        Record { metrics: Vec::new(), loss: 0.0, items: 0.0, start: Instant::now() }
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.metrics.iter().map(|metric| metric.name())
+    }
+}
+
+impl Callback for Record {
+    fn order(&self) -> i32 {
+        Self::ORDER
+    }
+
+    fn before_fit(&mut self, state: &mut State) -> Flow {
+        state.recorder = Recorder::new(self.names());
+        Flow::Continue(())
+    }
+
+    fn before_epoch(&mut self, state: &mut State) -> Flow {
+        self.start = Instant::now();
+        // An epoch without validation has no numbers of it.
+        state.recorder.valid = vec![f64::NAN; 1 + self.metrics.len()];
+        Flow::Continue(())
+    }
+
+    fn before_validate(&mut self, _: &mut State) -> Flow {
+        (self.loss, self.items) = (0.0, 0.0);
+        self.metrics.iter_mut().for_each(|metric| metric.reset());
+        Flow::Continue(())
+    }
+
+    fn after_batch(&mut self, state: &mut State) -> Flow {
+        // A batch that was cancelled before there was a loss leaves nothing to record.
+        let Some(loss) = state.loss.as_ref().map(|loss| f64::from(loss.item())) else {
+            return Flow::Continue(());
+        };
+        if state.training {
+            let hypers = state.opt.as_ref().and_then(|opt| opt.groups().last()).map(|group| group.hypers);
+            let (lr, mom) = hypers.map_or((0.0, 0.0), |hypers| (hypers.lr, hypers.mom));
+            state.recorder.after_batch(loss, lr, mom);
+            return Flow::Continue(());
+        }
+        let n = state.bs() as f64;
+        self.loss += n * loss;
+        self.items += n;
+        if let Some(pred) = &state.pred {
+            let pred = pred.value();
+            self.metrics.iter_mut().for_each(|metric| metric.accumulate(&pred, &state.yb));
+        }
+        Flow::Continue(())
+    }
+
+    fn after_validate(&mut self, state: &mut State) -> Flow {
+        let metrics = self.metrics.iter().map(|metric| metric.value());
+        state.recorder.valid = [self.loss / self.items].into_iter().chain(metrics).collect();
+        Flow::Continue(())
+    }
+
+    /// An epoch that was broken off has no line.
+    fn after_epoch(&mut self, state: &mut State) -> Flow {
+        if state.stopping != Some(Stage::Fit) {
+            state.recorder.after_epoch(self.start.elapsed());
+        }
+        Flow::Continue(())
     }
 }
 
@@ -107,8 +239,9 @@ mod tests {
     #[test]
     fn the_table_is_fastai_s() {
         let mut recorder = Recorder::new(["batch_accuracy"].into_iter());
-        recorder.after_batch(0.636857, 1.0);
-        recorder.after_epoch(vec![0.503549, 0.495584], Duration::from_secs(61));
+        recorder.after_batch(0.636857, 1.0, 0.9);
+        recorder.valid = vec![0.503549, 0.495584];
+        recorder.after_epoch(Duration::from_secs(61));
         assert_eq!(
             recorder.table(),
             "epoch     train_loss  valid_loss  batch_accuracy  time\n\

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use downhill_autograd::{Var, no_grad};
 use downhill_data::{Batch, DataLoader, DataLoaders, Dataset, Error, Result, TensorDataset};
-use downhill_learner::{Learner, batch_accuracy};
+use downhill_learner::{Error as LearnerError, Learner, batch_accuracy};
 use downhill_nn::{Forward, Linear, Module, mnist_loss};
 use downhill_optim::{BasicOptim, Optimizer, Sgd};
 use downhill_tensor::{Rng, Tensor};
@@ -88,7 +88,7 @@ fn the_recorder_counts_and_names() {
 
 #[test]
 fn validation_leaves_the_model_alone() {
-    let learn = learner();
+    let mut learn = learner();
     let before = learn.model().parameters()[0].value();
     let values = learn.validate().unwrap();
     assert_eq!(values.len(), 2);
@@ -166,6 +166,6 @@ fn empty_loaders_are_an_error_not_nan() {
     for (train, valid) in [(empty(), dls().valid), (dls().train, empty())] {
         let mut learn =
             Learner::new(DataLoaders::new(train, valid), model()).loss_func(mnist_loss).no_logging();
-        assert!(matches!(learn.fit(1, 0.1), Err(Error::NoBatches { items: 3, bs: 16 })));
+        assert!(matches!(learn.fit(1, 0.1), Err(LearnerError::Data(Error::NoBatches { items: 3, bs: 16 }))));
     }
 }

@@ -75,6 +75,22 @@ impl AnyTensor {
         each!(self, tensor => tensor.shape())
     }
 
+    /// The rows of axis 0 with these indices. `torch.index_select`.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[must_use]
+    #[track_caller]
+    pub fn index_select(&self, rows: &[usize]) -> AnyTensor {
+        match self {
+            AnyTensor::F32(tensor) => AnyTensor::F32(tensor.index_select(0, rows)),
+            AnyTensor::F64(tensor) => AnyTensor::F64(tensor.index_select(0, rows)),
+            AnyTensor::U8(tensor) => AnyTensor::U8(tensor.index_select(0, rows)),
+            AnyTensor::I64(tensor) => AnyTensor::I64(tensor.index_select(0, rows)),
+            AnyTensor::Bool(tensor) => AnyTensor::Bool(tensor.index_select(0, rows)),
+        }
+    }
+
     /// The same numbers as another type, if that loses nothing: `f32` as `f64`, and every type as itself.
     pub(super) fn widened(&self, dtype: DType) -> Option<AnyTensor> {
         match (self, dtype) {

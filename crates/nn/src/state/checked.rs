@@ -104,3 +104,25 @@ pub fn decode<'de, D: Deserialize<'de>>(path: &Path, bytes: &'de [u8]) -> Result
     }
     Ok(value)
 }
+
+/// For `#[serde(with = "checked::bytes")]`: a field of type `Vec<u8>` as one piece, where serde would take the bytes one
+/// by one.
+pub mod bytes {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// Writes the bytes.
+    ///
+    /// # Errors
+    /// The serializer's.
+    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(bytes)
+    }
+
+    /// Reads the bytes: a length that is not there is an error before memory is taken for it.
+    ///
+    /// # Errors
+    /// The deserializer's.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        <&[u8]>::deserialize(deserializer).map(<[u8]>::to_vec)
+    }
+}
