@@ -277,7 +277,7 @@ def norms():
                  running_mean=randn(c), running_var=uniform(0.5, 2, c))
     args = {"training": True, "momentum": 0.1, "eps": 1e-5, "returns": ["y"]}
     case("batch_norm", lambda x: F.batch_norm(x, None, None, training=True), args, x=randn(5, 2))
-    for shape, normalized, eps in [((2, 3, 4), [3, 4], 1e-5), ((3, 2), [2], 1e-2), ((0, 4), [4], 1e-5)]:
+    for shape, normalized, eps in [((2, 3, 4), [3, 4], 1e-5), ((3, 5), [5], 1e-2), ((0, 4), [4], 1e-5)]:
         args = {"normalized_shape": normalized, "eps": eps}
         run = lambda x, w=None, b=None: F.layer_norm(x, normalized, w, b, eps)
         case("layer_norm", run, args, x=randn(*shape, scale=1e3), w=randn(*normalized), b=randn(*normalized))

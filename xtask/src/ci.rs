@@ -70,6 +70,8 @@ fn cargo(args: &[&str]) -> Result<()> {
     println!("cargo {}", args.join(" "));
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root()).args(args).env("RUSTDOCFLAGS", "-D warnings");
+    // What is built once only is built faster without traces for a next time.
+    command.env("CARGO_INCREMENTAL", "0");
     let status = command.status().context("starting cargo")?;
     ensure!(status.success(), "cargo {} ended with {status}", args.join(" "));
     Ok(())

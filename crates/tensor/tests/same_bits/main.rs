@@ -105,7 +105,17 @@ fn same_bits_at_any_number_of_threads() {
 /// Functions that compute no elements, and those whose elements are not a matter of kernels or threads.
 const EXEMPT: &[&[&str]] = &[
     // Questions.
-    &["shape", "strides", "rank", "size", "numel", "is_contiguous", "shares_storage", "as_slice"],
+    &[
+        "shape",
+        "strides",
+        "rank",
+        "size",
+        "numel",
+        "is_contiguous",
+        "shares_storage",
+        "as_slice",
+        "as_mut_slice",
+    ],
     // Single elements, and all of them as they are.
     &["to_vec", "item", "get", "iter"],
     // Views. (Those that `unbind`, `split` and `chunk` are made of too.)

@@ -11,6 +11,7 @@
 //! one fused multiply-add each from zero on; the sums of the blocks are added up. Where blocks end follows from the
 //! parts' lengths alone, see [`Plan::blocks`].
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 use super::block::KC;
@@ -36,10 +37,40 @@ pub(crate) struct Plan {
     groups: Vec<Range<usize>>,
 }
 
+/// The lists of a plan, empty.
+type Lists = (Vec<Run>, Vec<Part>, Vec<Range<usize>>);
+
+thread_local! {
+    /// Of plans that are done, for the next ones: what is computed again and again takes no new memory.
+    static DONE: RefCell<Vec<Lists>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Drop for Plan {
+    fn drop(&mut self) {
+        const KEPT: usize = 4;
+        let (mut runs, mut parts, mut groups) = (
+            std::mem::take(&mut self.runs),
+            std::mem::take(&mut self.parts),
+            std::mem::take(&mut self.groups),
+        );
+        runs.clear();
+        parts.clear();
+        groups.clear();
+        // Not while the thread ends.
+        let _ = DONE.try_with(|done| {
+            let mut done = done.borrow_mut();
+            if done.len() < KEPT {
+                done.push((runs, parts, groups));
+            }
+        });
+    }
+}
+
 impl Plan {
     /// A plan without rows.
     pub(crate) fn new([a_row, a_col]: [usize; 2], b_row: usize) -> Self {
-        Plan { a_row, a_col, b_row, runs: vec![], parts: vec![], groups: vec![] }
+        let (runs, parts, groups) = DONE.with_borrow_mut(Vec::pop).unwrap_or_default();
+        Plan { a_row, a_col, b_row, runs, parts, groups }
     }
 
     /// Adds rows to the end. Parts that continue each other in memory become one, and so do runs.

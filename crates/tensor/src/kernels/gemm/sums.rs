@@ -3,6 +3,7 @@
 //! Nothing is packed. The micro-kernel reads A and B where they are; a block of B, at most [`NC`] columns wide, stays in
 //! L2 while all rows of a task pass by, and a tile's rows of A stay in L1 while it goes along that block.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -50,7 +51,10 @@ unsafe impl Send for Output {}
 /// Computes all of C, which [`Sums::check`] has seen.
 pub(super) fn run<S: Simd>(simd: S, sums: &Sums<'_>, c: &mut [f32]) {
     sums.check(c.len());
-    let (tasks, work) = tasks(sums);
+    // Taken, not borrowed: whatever runs on this thread in between finds an empty one.
+    let mut list = LIST.take();
+    let work = list_tasks(sums, &mut list);
+    let tasks = &list[..];
     let c = Output(c.as_mut_ptr());
     let compute = |task: &Task| {
         // SAFETY: `check` has passed, and tasks are disjoint rectangles of C, which is borrowed here.
@@ -61,10 +65,17 @@ pub(super) fn run<S: Simd>(simd: S, sums: &Sums<'_>, c: &mut [f32]) {
     } else {
         tasks.par_iter().with_max_len(1).for_each(compute);
     }
+    list.clear();
+    LIST.set(list);
 }
 
-/// The tasks, by shape alone, and the multiply-adds of all of them.
-fn tasks(sums: &Sums<'_>) -> (Vec<Task>, usize) {
+thread_local! {
+    /// The memory of the list of tasks, kept from call to call.
+    static LIST: Cell<Vec<Task>> = const { Cell::new(Vec::new()) };
+}
+
+/// Puts all tasks, by shape alone, into the empty list `tasks`, and returns the multiply-adds of all of them.
+fn list_tasks(sums: &Sums<'_>, tasks: &mut Vec<Task>) -> usize {
     let (plan, cols) = (sums.plan, sums.cols);
     let work = plan.runs().iter().map(|run| run.rows * plan.k(run) * cols).sum::<usize>();
     let tallest =
@@ -86,7 +97,6 @@ fn tasks(sums: &Sums<'_>) -> (Vec<Task>, usize) {
             _ => break,
         }
     }
-    let mut tasks = vec![];
     let mut start = 0;
     for group in plan.groups() {
         // Nothing but zeros: whole rows, which lie one behind the other.
@@ -100,7 +110,7 @@ fn tasks(sums: &Sums<'_>) -> (Vec<Task>, usize) {
         }
         start += plan.runs()[group.clone()].iter().map(|run| run.rows).sum::<usize>();
     }
-    (tasks, work)
+    work
 }
 
 /// Cuts a range into as few pieces of at most `longest` as will do, as equal as possible.
