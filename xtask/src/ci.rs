@@ -72,6 +72,15 @@ fn cargo(args: &[&str]) -> Result<()> {
     command.current_dir(root()).args(args).env("RUSTDOCFLAGS", "-D warnings");
     // What is built once only is built faster without traces for a next time.
     command.env("CARGO_INCREMENTAL", "0");
+    // What cargo tells this program about itself would make the build scripts that look at it run again, each time.
+    for (name, _) in std::env::vars_os() {
+        if name
+            .to_str()
+            .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+        {
+            command.env_remove(name);
+        }
+    }
     let status = command.status().context("starting cargo")?;
     ensure!(status.success(), "cargo {} ended with {status}", args.join(" "));
     Ok(())

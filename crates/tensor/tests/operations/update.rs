@@ -1,8 +1,6 @@
 //! Updates of several tensors in one pass, and fused sums, against loops over single elements.
 
-mod common;
-
-use common::indices;
+use crate::common::indices;
 use downhill_tensor::testing::bits_hash;
 use downhill_tensor::{Rng, Tensor};
 

@@ -1,8 +1,6 @@
 //! Batch norm against formulas over whole channels, in every memory form, and the same bits everywhere.
 
-mod common;
-
-use common::{build, memory};
+use crate::common::{build, memory};
 use downhill_tensor::testing::{Tolerance, assert_close, bits_hash};
 use downhill_tensor::{After, ChannelNorm, ChannelNormBackward, Float, Rng, Tensor};
 use proptest::prelude::*;
@@ -25,7 +23,7 @@ fn unchannelled<E: Float>(rows: &Tensor<f64>, like: &Tensor<E>) -> Tensor<E> {
     rows.reshape(&shape).transpose(0, 1).to()
 }
 
-fn check<E: Float>(shape: &[usize], forms: &[common::Memory; 3], options: [bool; 4], tolerance: f64) {
+fn check<E: Float>(shape: &[usize], forms: &[crate::common::Memory; 3], options: [bool; 4], tolerance: f64) {
     let [relus, with_residual, own_statistics, input] = options;
     let ((x, _), (r, _), (g, _)) = (
         build(shape, &forms[0], numbers::<E>(1)),

@@ -1,8 +1,6 @@
 //! Tensors through serde: what was written comes back, and what lies is refused.
 
-mod common;
-
-use common::{assert_same, build, memory, shape, small};
+use crate::common::{assert_same, build, memory, shape, small};
 use downhill_tensor::{Element, Tensor};
 use proptest::prelude::*;
 

@@ -1,8 +1,6 @@
 //! Views against index arithmetic, sharing of storage, and copy on write.
 
-mod common;
-
-use common::{Naive, assert_same, build, memory, order, shape};
+use crate::common::{Naive, assert_same, build, memory, order, shape};
 use downhill_tensor::{Tensor, cat, stack};
 use proptest::prelude::*;
 

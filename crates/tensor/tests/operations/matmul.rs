@@ -1,8 +1,6 @@
 //! Matrix products against a naive loop in f64.
 
-mod common;
-
-use common::{Naive, broadcast_shape, build, indices, memory, small};
+use crate::common::{Naive, broadcast_shape, build, indices, memory, small};
 use downhill_tensor::testing::{Tolerance, assert_close};
 use downhill_tensor::{Float, Rng, Tensor};
 use proptest::prelude::*;
@@ -39,10 +37,10 @@ fn check(a: (Tensor<f64>, Naive<f64>), b: (Tensor<f64>, Naive<f64>)) {
         shape.remove(c.shape.len() - 2);
     }
     let expected = c.reshape(&shape);
-    common::assert_same(&a.0.matmul(&b.0), &expected);
+    crate::common::assert_same(&a.0.matmul(&b.0), &expected);
     // `map` keeps strides of dense operands only, so these are the f32 twins of dense and expanded ones.
     let (a32, b32) = (a.0.to::<f32>(), b.0.to::<f32>());
-    common::assert_same(&a32.matmul(&b32), &expected.map(|x| x as f32));
+    crate::common::assert_same(&a32.matmul(&b32), &expected.map(|x| x as f32));
 }
 
 proptest! {
@@ -74,7 +72,7 @@ proptest! {
         let (a, na) = build(&[m, k], &memories[0], |i| small(1)(i) as f32);
         let (b, nb) = build(&[k, n], &memories[1], |i| small(2)(i) as f32);
         let expected = product(&na.map(f64::from), &nb.map(f64::from));
-        common::assert_same(&a.matmul(&b), &expected.map(|x| x as f32));
+        crate::common::assert_same(&a.matmul(&b), &expected.map(|x| x as f32));
     }
 }
 

@@ -1,8 +1,6 @@
 //! Indexing, padding, splitting and counting, against loops over every index.
 
-mod common;
-
-use common::{Naive, assert_same, build, memory, shape, small};
+use crate::common::{Naive, assert_same, build, memory, shape, small};
 use downhill_tensor::{Rng, Tensor, cat};
 use proptest::prelude::*;
 
@@ -37,7 +35,7 @@ proptest! {
 
         let (source, naive_source) = build(&index.shape, &other, small(2));
         let mut sum = naive.clone();
-        for i in common::indices(&index.shape) {
+        for i in crate::common::indices(&index.shape) {
             let to = pointed(&i).iter().zip(&shape).fold(0, |at, (&i, &d)| at * d + i);
             sum.data[to] += naive_source.get(&i);
         }
@@ -57,7 +55,7 @@ proptest! {
         rows[dim] = index.len();
         let (source, naive_source) = build(&rows, &other, small(2));
         let mut sum = naive.clone();
-        for i in common::indices(&rows) {
+        for i in crate::common::indices(&rows) {
             let mut to = i.clone();
             to[dim] = index[i[dim]];
             let to = to.iter().zip(&shape).fold(0, |at, (&i, &d)| at * d + i);
@@ -131,8 +129,8 @@ proptest! {
 
     /// All operands broadcast to the first, in runs longer and shorter than a block.
     #[test]
-    fn fuse(shapes in common::broadcastable::<3>(), forms in [memory(), memory(), memory()], long in 60..140_usize) {
-        let shape = common::broadcast_shape(&common::broadcast_shape(&shapes[0], &shapes[1]), &shapes[2]);
+    fn fuse(shapes in crate::common::broadcastable::<3>(), forms in [memory(), memory(), memory()], long in 60..140_usize) {
+        let shape = crate::common::broadcast_shape(&crate::common::broadcast_shape(&shapes[0], &shapes[1]), &shapes[2]);
         let mut shape = shape;
         let mut shapes = shapes;
         if let Some(last) = shape.last_mut() {
@@ -168,7 +166,7 @@ proptest! {
         let upper = Naive::from_fn(&shape, |i| if right(i) >= offset { naive.get(i) } else { 0.0 });
         assert_same(&x.triu(offset), &upper);
         if let &[rows, columns] = &shape[..] {
-            let all = common::indices(&[rows, columns]);
+            let all = crate::common::indices(&[rows, columns]);
             let on: Vec<f64> = all.iter().filter(|i| right(i) == offset).map(|i| naive.get(i)).collect();
             let diagonal = x.diagonal(offset);
             prop_assert!(diagonal.shares_storage(&x));
@@ -184,7 +182,7 @@ proptest! {
     fn truth_chooses(shape in shape(4), form in memory(), other in memory(), bits in any::<u32>()) {
         let (x, naive) = build(&shape, &form, small(1));
         let (mask, naive_mask) = build(&shape, &other, |i| bits >> (i % 32) & 1 == 1);
-        let chosen: Vec<(Vec<usize>, f64)> = common::indices(&shape).into_iter()
+        let chosen: Vec<(Vec<usize>, f64)> = crate::common::indices(&shape).into_iter()
             .filter(|i| naive_mask.get(i)).map(|i| { let x = naive.get(&i); (i, x) }).collect();
         let values = chosen.iter().map(|c| c.1).collect::<Vec<_>>();
         prop_assert_eq!(x.masked_select(&mask).to_vec(), values);
@@ -222,7 +220,7 @@ fn large_tensors_are_written_in_parts() {
         let (rows, columns) = (shape[0], shape[1]);
 
         let padded = x.pad(&[2, 1, 1, 3], -1);
-        for (at, i) in padded.iter().zip(common::indices(&[rows + 4, columns + 3])) {
+        for (at, i) in padded.iter().zip(crate::common::indices(&[rows + 4, columns + 3])) {
             let inside = (1..=rows).contains(&i[0]) && (2..columns + 2).contains(&i[1]);
             assert_eq!(at, if inside { naive.get(&[i[0] - 1, i[1] - 2]) } else { -1 });
         }
@@ -230,7 +228,7 @@ fn large_tensors_are_written_in_parts() {
         let index = Tensor::from_fn(&shape, |i| ((i[0] * 7 + i[1] * 3) % columns) as i64);
         let mut expected = naive.clone();
         let mut last = naive.clone();
-        for (i, to) in common::indices(&shape).iter().zip(index.iter()) {
+        for (i, to) in crate::common::indices(&shape).iter().zip(index.iter()) {
             expected.data[i[0] * columns + to as usize] += naive.get(i);
             last.data[i[0] * columns + to as usize] = naive.get(i) + 1;
         }
@@ -243,13 +241,13 @@ fn large_tensors_are_written_in_parts() {
 
         let places: Vec<usize> = (0..rows).map(|i| i * 5 % rows.min(7)).collect();
         let mut expected = naive.clone();
-        for i in common::indices(&shape) {
+        for i in crate::common::indices(&shape) {
             expected.data[places[i[0]] * columns + i[1]] += naive.get(&i);
         }
         assert_eq!(x.clone().index_add_(0, &places, &x).to_vec(), expected.data);
         let taken = x.index_select(0, &places);
         assert!(
-            common::indices(&shape)
+            crate::common::indices(&shape)
                 .iter()
                 .zip(taken.iter())
                 .all(|(i, x)| x == naive.get(&[places[i[0]], i[1]]))

@@ -2,7 +2,7 @@
 
 use downhill_tensor::Tensor;
 
-use crate::check;
+use super::check;
 
 #[test]
 fn magnitudes_and_special_values() {

@@ -1,8 +1,6 @@
 //! Elementwise operations against the naive twin, in every ownership and memory form.
 
-mod common;
-
-use common::{Memory, Naive, assert_same, broadcastable, build, memory, shape, small};
+use crate::common::{Memory, Naive, assert_same, broadcastable, build, memory, shape, small};
 use downhill_tensor::{Float, Tensor};
 use proptest::prelude::*;
 
@@ -151,7 +149,7 @@ proptest! {
     fn a_chain_on_a_dense_tensor_keeps_its_order_of_axes(
         shape in prop::collection::vec(1..5_usize, 0..=4), code in 0..24_usize, expanded in memory(),
     ) {
-        let (t, n) = build(&shape, &[common::Step::Permute(code)], small(1));
+        let (t, n) = build(&shape, &[crate::common::Step::Permute(code)], small(1));
         let (b, nb) = build(&shape, &expanded, small(2));
         let chain = (&t * 2.0 + &b).relu().maximum(&b) - 1.0;
         prop_assert_eq!(dense_strides(&chain), dense_strides(&t));

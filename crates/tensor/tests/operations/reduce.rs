@@ -1,8 +1,6 @@
 //! Sums and means against the naive twin and against f64.
 
-mod common;
-
-use common::{Naive, assert_same, broadcast_shape, broadcastable, build, memory, shape, small};
+use crate::common::{Naive, assert_same, broadcast_shape, broadcastable, build, memory, shape, small};
 use downhill_tensor::{Rng, Tensor};
 use proptest::prelude::*;
 
@@ -73,7 +71,7 @@ proptest! {
     fn sums_of_dense_tensors_keep_the_order_of_axes(
         shape in prop::collection::vec(2..5_usize, 4), code in 0..24_usize, bits in 0..16_usize,
     ) {
-        let (t, _) = build(&shape, &[common::Step::Permute(code)], small(1));
+        let (t, _) = build(&shape, &[crate::common::Step::Permute(code)], small(1));
         let (axes, marked) = axes(4, bits);
         let kept: Vec<usize> = (0..4).filter(|&i| !marked[i]).collect();
         let sum = t.sum(&axes[..]);

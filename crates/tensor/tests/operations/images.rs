@@ -1,8 +1,6 @@
 //! Convolution, pooling and what normalisation is made of, against loops over every index.
 
-mod common;
-
-use common::{Memory, Naive, build, memory, small};
+use crate::common::{Memory, Naive, build, memory, small};
 use downhill_tensor::testing::{Tolerance, assert_close, bits_hash};
 use downhill_tensor::{Conv2dOptions, Float, Pool2dOptions, Rng, Tensor, Windows2d};
 use proptest::prelude::*;
@@ -47,8 +45,8 @@ impl Lengths {
     fn products(&self, mut f: impl FnMut(&[usize], &[usize], &[usize])) {
         let Conv2dOptions { stride, padding, dilation, groups } = self.options;
         let (c, oc) = (self.weight[1], self.weight[0] / groups);
-        for y in common::indices(&self.y) {
-            for w in common::indices(&self.weight[1..]) {
+        for y in crate::common::indices(&self.y) {
+            for w in crate::common::indices(&self.weight[1..]) {
                 let at = |i: usize| {
                     (y[2 + i] * stride[i] + w[1 + i] * dilation[i])
                         .checked_sub(padding[i])

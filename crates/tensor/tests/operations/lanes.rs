@@ -1,10 +1,8 @@
 //! What runs along axes other than sums, against naive loops over lanes.
 
-mod common;
-
 use std::cmp::Ordering;
 
-use common::{Naive, assert_same, build, indices, memory, shape, small};
+use crate::common::{Naive, assert_same, build, indices, memory, shape, small};
 use downhill_tensor::testing::{Tolerance, assert_close};
 use downhill_tensor::{Element, Rng, Tensor};
 use proptest::prelude::*;
@@ -200,7 +198,7 @@ proptest! {
 
     #[test]
     fn same_shape_along_an_axis(
-        shape in prop::collection::vec(common::axis_length(), 1..=4), memory in memory(), axis in 0..4_usize,
+        shape in prop::collection::vec(crate::common::axis_length(), 1..=4), memory in memory(), axis in 0..4_usize,
     ) {
         let dim = axis % shape.len();
         let (t, n) = build(&shape, &memory, small(1));
@@ -230,7 +228,7 @@ proptest! {
 
     #[test]
     fn orders(
-        shape in prop::collection::vec(common::axis_length(), 1..=4), memory in memory(), axis in 0..4_usize,
+        shape in prop::collection::vec(crate::common::axis_length(), 1..=4), memory in memory(), axis in 0..4_usize,
         descending in any::<bool>(), k in any::<prop::sample::Index>(),
     ) {
         let dim = axis % shape.len();
