@@ -396,6 +396,17 @@ fn training_stops_early_and_slows_down() {
 }
 
 #[test]
+fn training_stops_early_without_any_best_epoch() {
+    let nan = ("nan", |_: &Tensor, _: &Tensor<i64>| f64::NAN);
+    let stopping = EarlyStopping::new(2).monitor("nan");
+    // It logs, since what it says goes by epochs.
+    let mut learn = Learner::new(dls(), net()).loss_func(mnist_loss).metrics(nan).cbs(stopping).no_bar();
+    learn.fit(5, 0.0).unwrap();
+    assert_eq!(learn.recorder().values.len(), 2);
+    assert_eq!(learn.cb::<EarlyStopping>().unwrap().best(), None);
+}
+
+#[test]
 fn nan_is_reported_with_batch_and_layer() {
     let model = net();
     model.parameters()[2].update_(|w| *w = w.map(|_| f32::INFINITY));

@@ -247,10 +247,7 @@ impl Callback for EarlyStopping {
     fn after_epoch(&mut self, state: &mut State) -> Flow {
         if self.tracker.after_epoch(state) == Some(false) && self.tracker.wait >= self.patience {
             if state.logging {
-                println!(
-                    "No improvement since epoch {}: early stopping",
-                    state.epoch as u64 - self.tracker.wait
-                );
+                println!("Epochs without improvement: {}. Early stopping", self.tracker.wait);
             }
             return cancel(Stage::Fit);
         }
