@@ -18,6 +18,7 @@ use crate::error::Result;
 use crate::metrics::{Erased, IntoMetric, short_name, typed};
 use crate::predict::Activation;
 use crate::recorder::{Record, Recorder};
+use crate::show::Looks;
 use crate::state::State;
 use crate::train::{Core, finished};
 
@@ -43,7 +44,7 @@ pub(crate) struct Settings {
     train_bn: bool,
     bar: bool,
     pub(crate) activation: Activation,
-    pub(crate) vocab: Vec<String>,
+    pub(crate) looks: Looks,
     pub(crate) pending: Option<Pending>,
 }
 
@@ -67,7 +68,7 @@ impl<Y: Element> Learner<Y> {
                 train_bn: true,
                 bar: true,
                 activation: Activation::None,
-                vocab: Vec::new(),
+                looks: Looks::default(),
                 pending: None,
             },
         }
@@ -171,7 +172,7 @@ impl<Y: Element> Learner<Y> {
     /// Sets the names of the classes.
     #[must_use]
     pub fn vocab<S: Into<String>>(mut self, vocab: impl IntoIterator<Item = S>) -> Self {
-        self.settings.vocab = vocab.into_iter().map(Into::into).collect();
+        self.settings.looks.vocab = vocab.into_iter().map(Into::into).collect();
         self
     }
 

@@ -10,7 +10,7 @@ use downhill_tensor::file;
 
 use crate::callback::{Callback, Flow, flow};
 use crate::error::{Error, Result};
-use crate::recorder::Recorder;
+use crate::recorder::{Recorder, format_time};
 use crate::state::State;
 
 /// A file to which each training adds lines.
@@ -82,10 +82,8 @@ fn csv(recorder: &Recorder) -> String {
     let names = recorder.metric_names.iter().map(|name| quoted(name));
     let mut text = row(["epoch".to_string()].into_iter().chain(names).chain(["time".to_string()]));
     for (epoch, (values, time)) in recorder.values.iter().zip(&recorder.times).enumerate() {
-        let seconds = time.as_secs();
-        let time = format!("{:02}:{:02}", seconds / 60, seconds % 60);
         let values = values.iter().map(f64::to_string);
-        text += &row([epoch.to_string()].into_iter().chain(values).chain([time]));
+        text += &row([epoch.to_string()].into_iter().chain(values).chain([format_time(*time)]));
     }
     text
 }
