@@ -100,8 +100,7 @@ impl Recorder {
     /// # Panics
     /// If that epoch is not done.
     pub fn line(&self, epoch: usize) -> String {
-        let seconds = self.times[epoch].as_secs();
-        let time = format!("{:02}:{:02}", seconds / 60, seconds % 60);
+        let time = format_time(self.times[epoch]);
         let values = self.values[epoch].iter().map(|v| format!("{v:.6}"));
         self.row([epoch.to_string()].into_iter().chain(values).chain([time]))
     }
@@ -120,6 +119,13 @@ impl Recorder {
         }
         line.trim_end().to_string()
     }
+}
+
+/// `minutes:seconds`, with the hours before them if there are any, as fastai writes it.
+pub(crate) fn format_time(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let short = format!("{:02}:{:02}", seconds / 60 % 60, seconds % 60);
+    if seconds < 3600 { short } else { format!("{}:{short}", seconds / 3600) }
 }
 
 /// fastai's `AvgSmoothLoss`: an exponentially weighted average (0.98), debiased.
@@ -234,6 +240,12 @@ mod tests {
         smooth.add(1.0);
         // By hand: (0.98 · 0.02 · 3 + 0.02 · 1) / (1 - 0.98²).
         assert!((smooth.value() - (0.98 * 0.02 * 3.0 + 0.02) / (1.0 - 0.98 * 0.98)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn hours_are_told_if_there_are_any() {
+        let told = |seconds| format_time(Duration::from_secs(seconds));
+        assert_eq!([told(59), told(3599), told(36_061)], ["00:59", "59:59", "10:01:01"]);
     }
 
     #[test]

@@ -8,8 +8,8 @@ use std::{env, fs, thread};
 
 use downhill_data::{Batch, DataLoader, DataLoaders, Keys, TensorDataset};
 use downhill_learner::{
-    Callback, Checkpoint, Flow, GradientAccumulation, Learner, MixUp, SaveModel, Stage, State, accuracy,
-    cancel,
+    Callback, Checkpoint, EarlyStopping, Flow, GradientAccumulation, Learner, MixUp, SaveModel, Stage, State,
+    accuracy, cancel, error_rate,
 };
 use downhill_nn::{
     AdaptiveAvgPool2d, BatchNorm2d, Conv2d, Dropout, Flatten, Linear, ReLU, Sequential, cross_entropy,
@@ -90,6 +90,7 @@ fn a_training_goes_on_from_every_batch_and_epoch() {
     let mut whole = learner(dir.path(), 0);
     train(&mut whole, 2);
     let expected = outcome(&whole);
+    let mut files = HashSet::new();
     for batches in 0..27 {
         let _ = fs::remove_file(&path);
         let mut learn =
@@ -98,29 +99,12 @@ fn a_training_goes_on_from_every_batch_and_epoch() {
         if batches >= 9 {
             learn.fit_one_cycle(2, 0.02).unwrap();
         }
+        files.insert(fs::read(&path).unwrap_or_default());
         let mut learn = learner(dir.path(), 2).resume_from(&path).unwrap();
         train(&mut learn, 2);
         assert!(outcome(&learn) == expected, "after {batches} batches");
     }
-}
-
-#[test]
-fn threads_and_workers_do_not_change_a_bit() {
-    let dir = tempfile::tempdir().unwrap();
-    let outcome = |threads, workers| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| {
-            let mut learn = learner(dir.path(), workers);
-            train(&mut learn, 1);
-            outcome(&learn)
-        })
-    };
-    let expected = outcome(1, 0);
-    for threads in [1, 2, 3, 8] {
-        for workers in [0, 1, 4] {
-            assert!(outcome(threads, workers) == expected, "{threads} threads, {workers} workers");
-        }
-    }
+    assert_eq!(files.len(), 27, "each batch has a checkpoint of its own");
 }
 
 #[test]
@@ -162,8 +146,68 @@ fn a_checkpoint_of_another_training_is_refused() {
     assert!(error.contains("checksum"), "{error}");
     fs::write(&path, &bytes[..middle]).unwrap();
     assert!(learner(dir.path(), 0).resume_from(&path).is_err());
-    // Where there is none, the training begins.
+    // Where there is none, the training begins; where one cannot be looked for, it does not.
     learner(dir.path(), 0).resume_from(dir.path().join("none")).unwrap().fit(1, 0.01).unwrap();
+    let error = learner(dir.path(), 0).resume_from(path.join("none")).err().unwrap().to_string();
+    assert!(error.starts_with(path.to_str().unwrap()), "{error}");
+}
+
+#[test]
+fn a_checkpoint_that_was_refused_is_not_written_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("checkpoint");
+    learner(dir.path(), 0).cbs(Checkpoint::new(&path)).fit(1, 0.01).unwrap();
+    let before = fs::read(&path).unwrap();
+    let mut learn = learner(dir.path(), 0).cbs(Checkpoint::new(&path)).resume_from(&path).unwrap();
+    for _ in 0..2 {
+        learn.fit(2, 0.01).unwrap_err();
+    }
+    // Rows of one record have the same columns.
+    let learn = learner(dir.path(), 0).metrics(error_rate).cbs(Checkpoint::new(&path));
+    let error = learn.resume_from(&path).unwrap().fit(1, 0.01).unwrap_err().to_string();
+    let columns = "train_loss, valid_loss, accuracy";
+    let expected = format!(
+        "expected a checkpoint of a record of {columns}, error_rate, found one of a record of {columns}"
+    );
+    assert!(error.ends_with(&expected), "{error}");
+    assert!(fs::read(&path).unwrap() == before);
+}
+
+#[test]
+fn a_checkpoint_is_of_training_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, other) = (dir.path().join("checkpoint"), dir.path().join("other"));
+    // The training ends where a checkpoint was asked for.
+    let stopping = EarlyStopping::new(1).min_delta(1e9);
+    let mut learn =
+        learner(dir.path(), 0).cbs(Checkpoint::new(&path)).cbs(Checkpoint::new(&other)).cbs(stopping);
+    learn.fit(5, 0.01).unwrap();
+    assert_eq!(learn.recorder().values.len(), 2);
+    let before = fs::read(&path).unwrap();
+    assert!(fs::read(&other).unwrap() == before, "each has its own file");
+    learn.validate().unwrap();
+    learn.lr_find().unwrap();
+    assert!(fs::read(&path).unwrap() == before);
+    learner(dir.path(), 0).cbs(EarlyStopping::new(1)).resume_from(&path).unwrap().fit(5, 0.01).unwrap();
+}
+
+/// What is found on a model that has been trained, a program that is started again could not find itself.
+#[test]
+fn a_learning_rate_that_was_found_is_found_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("checkpoint");
+    let train = |mut learn: Learner, batches: usize| {
+        learn.fit(1, 0.05).unwrap();
+        let lr = learn.lr_find().unwrap().minimum().unwrap();
+        learn.add_cb(Interrupt(batches));
+        learn.fit(2, lr).unwrap();
+        (outcome(&learn), lr)
+    };
+    let expected = train(learner(dir.path(), 0), usize::MAX);
+    train(learner(dir.path(), 0).cbs(Checkpoint::new(&path).every_batches(1)), 4);
+    assert!(train(learner(dir.path(), 0).resume_from(&path).unwrap(), usize::MAX) == expected);
+    // It does depend on the training.
+    assert!(learner(dir.path(), 0).lr_find().unwrap().minimum().unwrap() != expected.1);
 }
 
 const FOLDER: &str = "DOWNHILL_CHECKPOINT_TEST";
