@@ -84,7 +84,7 @@ impl<Y: Element> ClassificationInterpretation<Y> {
     pub fn from_learner_of(learn: &Learner<Y>, dl: &DataLoader<f32, Y>) -> Result<Self> {
         let preds = learn.get_preds_of(dl, true)?;
         let losses = preds.losses.iter().flat_map(Tensor::iter).map(f64::from).collect();
-        let (activation, looks) = (learn.settings.activation, learn.settings.looks.clone());
+        let (activation, looks) = (learn.settings.activation(), learn.settings.looks.clone());
         Ok(Self { dl: dl.clone(), epoch: dl.position().epoch, preds, losses, activation, looks })
     }
 

@@ -107,7 +107,7 @@ impl<Y: Element> Learner<Y> {
         let (xb, yb) = dl.first()?;
         let n = xb.size(0).min(max_n);
         let (xb, looks) = (xb.narrow(0, 0, n), &self.settings.looks);
-        let decoded = self.settings.activation.decode(&self.predictions(&xb));
+        let decoded = self.settings.activation().decode(&self.predictions(&xb));
         let (actual, predicted) = (looks.labels(&yb.narrow(0, 0, n)), looks.labels(&decoded));
         let right: Vec<bool> =
             actual.iter().zip(&predicted).map(|(actual, predicted)| actual == predicted).collect();

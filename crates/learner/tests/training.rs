@@ -14,6 +14,8 @@ use downhill_optim::{Adam, Hyper, Sgd, slice};
 use downhill_tensor::testing::bits_hash;
 use downhill_tensor::{Rng, Tensor};
 
+#[path = "training/edges.rs"]
+mod edges;
 #[path = "training/visual.rs"]
 mod visual;
 

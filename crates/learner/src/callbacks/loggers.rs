@@ -4,7 +4,7 @@
 //! was killed and goes on from a checkpoint that is older than the last line.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use downhill_tensor::file;
 
@@ -45,12 +45,11 @@ impl Log {
 
     fn write(&self, state: &State, lines: &str) -> Result<()> {
         let path = self.path(state);
-        write(&path, &format!("{}{lines}", self.before))
+        if let Some(dir) = path.parent() {
+            fs::create_dir_all(dir).map_err(Error::io(dir))?;
+        }
+        file::write(&path, format!("{}{lines}", self.before).as_bytes()).map_err(Error::io(&path))
     }
-}
-
-fn write(path: &Path, text: &str) -> Result<()> {
-    file::write(path, text.as_bytes()).map_err(Error::io(path))
 }
 
 /// Writes the table as comma-separated values: the header, then a line for each epoch. fastai's `CSVLogger`.
