@@ -139,7 +139,9 @@ impl<Y: Element> ClassificationInterpretation<Y> {
         let values: Vec<Vec<f64>> = matrix.counts().iter().map(row).collect();
         let text = |value: &f64| if normalize { format!("{value:.2}") } else { value.to_string() };
         let names: Vec<String> = (0..values.len()).map(|class| self.looks.class(class)).collect();
-        let cell = (600.0 / names.len().max(1) as f64).clamp(2.0, 60.0);
+        // Large enough for numbers if it can be, and then for the eye, but no picture without end.
+        let n = names.len().max(1) as f64;
+        let cell = (600.0 / n).clamp(2.0, 60.0).min(3000.0 / n);
         let heat = Heat {
             title: "Confusion matrix".into(),
             x_label: "Predicted",

@@ -36,6 +36,17 @@
 //! it, targets are an [`AnyTensor`](downhill_nn::AnyTensor). So the loop and the callbacks are compiled with this crate, and
 //! callbacks have no type parameter.
 //!
+//! # To look at
+//!
+//! | | |
+//! |---|---|
+//! | while it trains | the table and a bar, [`ShowGraph`], [`TensorBoard`], [`CsvLogger`], [`JsonLines`] |
+//! | how it trained | [`Recorder`]: `plot_loss`, `plot_metrics`, `plot_sched`; [`LrFind::plot_lr_find`]; [`LayerStats`] |
+//! | what it sees | [`Learner::show_batch`], [`Learner::show_results`] |
+//! | where it is wrong | [`ClassificationInterpretation`] |
+//!
+//! Plots and pictures are PNG or SVG files, as the name says. They need nothing of the system, fonts included.
+//!
 //! # Without surprises
 //!
 //! - [`Learner::lr_find`] leaves everything as it was, to the bit: model, optimizer, random numbers, the loader's position,

@@ -48,9 +48,10 @@ impl Looks {
         };
         let shape: Vec<isize> = [&[x.size(0)], &shape[..]].concat().into_iter().map(|n| n as isize).collect();
         let x = x.reshape(&shape);
-        let (low, high) = x.iter().fold((0.0_f32, 1.0_f32), |(low, high), x| (low.min(x), high.max(x)));
+        let (low, high) =
+            x.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
         // Normalised images have lost the scale that they had.
-        if low < 0.0 || high > 1.0 { (x - low) / (high - low) } else { x }
+        if low < high && (low < 0.0 || high > 1.0) { (x - low) / (high - low) } else { x }
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) struct Series {
 }
 
 impl Panel {
-    /// With another series; points that are not finite are left out.
+    /// With another series; points that are not finite, or too far away to be drawn, are left out.
     pub(crate) fn with(self, name: impl Into<String>, points: impl Iterator<Item = (f64, f64)>) -> Self {
         let color = COLORS[self.series.len() % COLORS.len()];
         self.add(Series { name: name.into(), points: points.collect(), dots: false, color })
@@ -57,7 +57,7 @@ impl Panel {
     }
 
     fn add(mut self, mut series: Series) -> Self {
-        series.points.retain(|(x, y)| x.is_finite() && y.is_finite());
+        series.points.retain(|(x, y)| x.abs() < 1e300 && y.abs() < 1e300);
         self.series.push(series);
         self
     }
@@ -170,8 +170,9 @@ fn range(values: impl Iterator<Item = f64>, more: f64) -> [f64; 2] {
     let [low, high] =
         values.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], x| [low.min(x), high.max(x)]);
     match high - low {
-        size if size > 0.0 => [low - more * size, high + more * size],
-        // One value, or none.
+        // Less would be too fine for the numbers at the axis.
+        size if size > 1e-9 * low.abs().max(high.abs()) => [low - more * size, high + more * size],
+        // As good as one value, or none.
         _ if low.is_finite() => [low - 0.5 * low.abs().max(1e-3), low + 0.5 * low.abs().max(1e-3)],
         _ => [0.0, 1.0],
     }
@@ -229,7 +230,7 @@ mod tests {
 
     #[test]
     fn ranges_are_never_empty() {
-        for values in [&[][..], &[0.0], &[-3.0, -3.0], &[1e-9], &[2.0, 5.0]] {
+        for values in [&[][..], &[0.0], &[-3.0, -3.0], &[1.0, 1.0 + f64::EPSILON], &[1e-9], &[2.0, 5.0]] {
             let [low, high] = range(values.iter().copied(), 0.05);
             assert!(
                 low < high && values.iter().all(|x| (low..=high).contains(x)),

@@ -63,8 +63,10 @@ impl Heat {
             for (j, &value) in row.iter().enumerate() {
                 let share = if largest > 0.0 { value / largest } else { 0.0 };
                 let (x, y) = (left + j as f64 * width, top + i as f64 * height);
-                let corners = [(px(x), px(y)), (px(x + width), px(y + height))];
-                area.draw(&Rectangle::new(corners, blue(share).filled()))?;
+                if share > 0.0 {
+                    let corners = [(px(x), px(y)), (px(x + width), px(y + height))];
+                    area.draw(&Rectangle::new(corners, blue(share).filled()))?;
+                }
                 if let Some(text) = self.texts.get(i).and_then(|row| row.get(j))
                     && width_of(text, SIZES[2]) + 2.0 < width
                 {
@@ -111,9 +113,10 @@ impl Figure for Heat {
     }
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>) -> Drawn<DB> {
-        self.draw_cells(area)?;
         let ([left, top], [width, height]) = (self.origin(), self.inside());
         let corners = [(px(left), px(top)), (px(left + width), px(top + height))];
+        area.draw(&Rectangle::new(corners, blue(0.0).filled()))?;
+        self.draw_cells(area)?;
         area.draw(&Rectangle::new(corners, INK.mix(0.6).stroke_width(px(1.0) as u32)))?;
         self.draw_labels(area)
     }

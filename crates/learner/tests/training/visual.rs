@@ -49,6 +49,15 @@ fn on_a_scale(points: &[[f64; 2]], expected: &[[f64; 2]]) {
     }
 }
 
+/// Where the pictures of a sheet begin.
+fn corners(svg: &str) -> Vec<[u32; 2]> {
+    let number = |image: &str, axis: &str| between(image, axis, "\"")[0].parse().unwrap();
+    between(svg, "<image ", "/>")
+        .iter()
+        .map(|image| ["x=\"", "y=\""].map(|axis| number(image, axis)))
+        .collect()
+}
+
 fn decoded(path: &Path) -> RgbImage {
     image::load_from_memory(&fs::read(path).unwrap()).unwrap().to_rgb8()
 }
@@ -62,6 +71,7 @@ fn curves_are_those_of_the_record() {
     let path = dir.path().join("loss.svg");
     recorder.plot_loss(&path).unwrap();
     let svg = fs::read_to_string(&path).unwrap();
+    assert!(svg.starts_with("<svg width=\"640\" height=\"420\" viewBox=\"0 0 1920 1260\""), "{svg}");
     let found = lines(&svg);
     let train = recorder.losses.iter().enumerate().skip(5).map(|(i, &loss)| [i as f64, loss]);
     let valid = recorder.iters.iter().zip(&recorder.values).skip(1).map(|(&i, row)| [i as f64, row[1]]);
@@ -169,8 +179,9 @@ fn a_layer_s_statistics_are_plotted() {
     }
     layer.color_dim(&path).unwrap();
     let svg = fs::read_to_string(&path).unwrap();
-    // White, the frame, and 40 ranges for each of 8 batches.
-    assert_eq!(between(&svg, "<rect ", ">").len(), 2 + 40 * 8);
+    // White, the map's ground and frame, and the ranges that there are in each batch.
+    let ranges = layer.stats.iter().flat_map(|stats| &stats.hist).filter(|count| **count > 0);
+    assert_eq!(between(&svg, "<rect ", ">").len(), 3 + ranges.count());
 }
 
 /// Items of four numbers, which the model puts out as they are: pictures of two by two pixels.
@@ -254,10 +265,7 @@ fn confusion_and_losses_are_those_of_the_predictions() {
     let svg = sheet.scale(32).columns(5).to_svg();
     let png = decoded(&path);
     assert_eq!(texts(&svg)[0], "Prediction/Actual/Loss/Probability");
-    let corners = between(&svg, "<image ", "/>")
-        .into_iter()
-        .map(|image| ["x=\"", "y=\""].map(|axis| between(image, axis, "\"")[0].parse::<u32>().unwrap()));
-    for ((item, _), [left, top]) in losses.iter().zip(corners) {
+    for ((item, _), [left, top]) in losses.iter().zip(corners(&svg)) {
         for at in 0..4 {
             let grey = (x.get(&[*item, at as usize]) * 255.0).round() as u8;
             assert_eq!(png.get_pixel(left + 16 + at % 2 * 32, top + 16 + at / 2 * 32).0, [grey; 3]);
@@ -317,10 +325,27 @@ fn batches_and_results_are_shown_with_labels() {
 #[test]
 fn numbers_as_targets_are_shown_as_numbers() {
     let x = Tensor::<f32>::randn(&[2, 1, 2, 2], &mut Rng::new(1));
-    let dl = DataLoader::new(TensorDataset::new(x, Tensor::from([[0.25_f32, 3.0], [-1.0, 1e-7]])).unwrap());
+    let dl = DataLoader::new(
+        TensorDataset::new(x.clone(), Tensor::from([[0.25_f32, 3.0], [-1.0, 1e-7]])).unwrap(),
+    );
     let learn = Learner::new(DataLoaders::new(dl.clone(), dl), Lambda::new(Var::clone));
     let svg = learn.show_batch().unwrap().to_svg();
     assert_eq!(texts(&svg), ["0.25, 3", "-1, 1e-7"]);
+    // These images leave 0 to 1, so that their smallest number is black and their largest white.
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("batch.png");
+    let sheet = learn.show_batch().unwrap().scale(32);
+    sheet.save(&path).unwrap();
+    let png = decoded(&path);
+    let corners = corners(&sheet.to_svg());
+    let shown = |at: usize| {
+        let [left, top] = corners[at / 4];
+        png.get_pixel(left + 16 + (at % 2 * 32) as u32, top + 16 + (at % 4 / 2 * 32) as u32).0
+    };
+    let values = x.to_vec();
+    let by = |a: &usize, b: &usize| values[*a].total_cmp(&values[*b]);
+    assert_eq!(shown((0..8).min_by(by).unwrap()), [0; 3]);
+    assert_eq!(shown((0..8).max_by(by).unwrap()), [255; 3]);
     // With a name for each, the names of those that are set: the second item has none.
     assert_eq!(texts(&learn.vocab(["a", "b"]).show_batch().unwrap().to_svg()), ["b"]);
 }
