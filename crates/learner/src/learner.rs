@@ -18,6 +18,7 @@ use crate::error::Result;
 use crate::metrics::{Erased, IntoMetric, short_name, typed};
 use crate::predict::Activation;
 use crate::recorder::{Record, Recorder};
+use crate::show::Looks;
 use crate::state::State;
 use crate::train::{Core, finished};
 
@@ -45,7 +46,7 @@ pub(crate) struct Settings {
     activation: Option<Activation>,
     /// What fits the loss.
     loss_activation: Activation,
-    pub(crate) vocab: Vec<String>,
+    pub(crate) looks: Looks,
     pub(crate) pending: Option<Pending>,
 }
 
@@ -76,7 +77,7 @@ impl<Y: Element> Learner<Y> {
                 bar: true,
                 activation: None,
                 loss_activation: Activation::None,
-                vocab: Vec::new(),
+                looks: Looks::default(),
                 pending: None,
             },
         }
@@ -193,7 +194,7 @@ impl<Y: Element> Learner<Y> {
     /// Sets the names of the classes.
     #[must_use]
     pub fn vocab<S: Into<String>>(mut self, vocab: impl IntoIterator<Item = S>) -> Self {
-        self.settings.vocab = vocab.into_iter().map(Into::into).collect();
+        self.settings.looks.vocab = vocab.into_iter().map(Into::into).collect();
         self
     }
 

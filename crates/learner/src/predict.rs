@@ -193,7 +193,12 @@ impl Drop for Evaluation {
 
 impl<Y: Element> Learner<Y> {
     fn predicting(&self) -> Settings {
-        Settings { activation: self.settings.activation(), vocab: self.settings.vocab.clone() }
+        Settings { activation: self.settings.activation(), vocab: self.settings.looks.vocab.clone() }
+    }
+
+    /// The predictions for a batch, in evaluation.
+    pub(crate) fn predictions(&self, xb: &Tensor) -> Tensor {
+        self.predicting().batch(self.model(), xb)
     }
 
     /// Writes what is needed to predict: the model's state, the activation and the names of the classes. [`load_learner`]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::callback::{Callback, Flow, Stage};
 use crate::metrics::AnyMetric;
+use crate::plot::sparkline;
 use crate::state::State;
 
 /// The record of the last training.
@@ -49,7 +50,7 @@ impl Recorder {
         Some(self.values.iter().map(|row| row[at]).collect())
     }
 
-    /// The smoothed losses as a line of text, `width` letters at most, each the mean of as many batches.
+    /// The smoothed losses as a line of text, `width` letters at most, each the mean of as many batches: [`sparkline`].
     ///
     /// ```
     /// use downhill_learner::Recorder;
@@ -59,19 +60,7 @@ impl Recorder {
     /// assert_eq!(recorder.sparkline(3), "█▃▁");
     /// ```
     pub fn sparkline(&self, width: usize) -> String {
-        const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-        let per = self.losses.len().div_ceil(width.max(1)).max(1);
-        let means = self.losses.chunks(per).map(|part| part.iter().sum::<f64>() / part.len() as f64);
-        let means: Vec<f64> = means.collect();
-        let finite = means.iter().copied().filter(|x| x.is_finite());
-        let (low, high) =
-            finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
-        let bar = |x: &f64| match (x - low) / (high - low) {
-            _ if !x.is_finite() => '?',
-            share if share.is_finite() => BARS[(share * 7.0).round() as usize],
-            _ => BARS[0],
-        };
-        means.iter().map(bar).collect()
+        sparkline(&self.losses, width)
     }
 
     /// One training batch is done.

@@ -16,6 +16,8 @@ use downhill_tensor::{Rng, Tensor};
 
 #[path = "training/edges.rs"]
 mod edges;
+#[path = "training/visual.rs"]
+mod visual;
 
 fn data(n: usize, seed: u64) -> TensorDataset<f32, i64> {
     let x = Tensor::<f32>::randn(&[n, 3], &mut Rng::new(seed));
