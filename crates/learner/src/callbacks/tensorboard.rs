@@ -4,10 +4,10 @@
 //! `Event` of TensorFlow's protocol buffers, of which this module writes the few fields that scalars and histograms need.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use downhill_nn::Module;
 use downhill_tensor::Tensor;
@@ -16,9 +16,6 @@ use crate::callback::{Callback, Flow, Stage, flow};
 use crate::error::{Error, Result};
 use crate::recorder::Record;
 use crate::state::State;
-
-/// How long a record may lie in memory before it is in the file.
-const FLUSH: Duration = Duration::from_secs(5);
 
 /// Writes what the recorder sees to an event file, to be looked at with TensorBoard while the model trains. fastai's
 /// `TensorBoardCallback`, with its names.
@@ -81,8 +78,7 @@ impl TensorBoard {
             let parameters = state.model.named_parameters().into_iter();
             values.extend(parameters.map(|(name, parameter)| histogram(&name, &parameter.value())));
         }
-        self.write(self.done + state.train_iter as u64, &values)?;
-        self.events.as_mut().map_or(Ok(()), Events::flush)
+        self.write(self.done + state.train_iter as u64, &values)
     }
 }
 
@@ -127,15 +123,15 @@ impl Callback for TensorBoard {
 
     fn after_fit(&mut self, state: &mut State) -> Flow {
         self.done += state.train_iter as u64;
-        flow(self.events.take().map_or(Ok(()), |mut events| events.flush()))
+        self.events = None;
+        Flow::Continue(())
     }
 }
 
-/// An event file.
+/// An event file. Every event is written at once: what comes before a checkpoint is in the file when that is.
 struct Events {
     path: PathBuf,
-    file: BufWriter<File>,
-    flushed: Instant,
+    file: File,
 }
 
 impl Events {
@@ -148,9 +144,8 @@ impl Events {
         let path = dir.join(name);
         fs::create_dir_all(dir).map_err(Error::io(dir))?;
         let file = File::create_new(&path).map_err(Error::io(&path))?;
-        let mut events = Events { path, file: BufWriter::new(file), flushed: Instant::now() };
+        let mut events = Events { path, file };
         events.write(0, 3, b"brain.Event:2")?;
-        events.flush()?;
         Ok(events)
     }
 
@@ -161,13 +156,7 @@ impl Events {
             varint_field(event, 2, step);
             bytes_field(event, what, content);
         });
-        self.file.write_all(&record(&event)).map_err(Error::io(&self.path))?;
-        if self.flushed.elapsed() > FLUSH { self.flush() } else { Ok(()) }
-    }
-
-    fn flush(&mut self) -> Result<()> {
-        self.flushed = Instant::now();
-        self.file.flush().map_err(Error::io(&self.path))
+        self.file.write_all(&record(&event)).map_err(Error::io(&self.path))
     }
 }
 

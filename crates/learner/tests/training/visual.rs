@@ -184,8 +184,7 @@ fn four_classes() -> (Learner, Tensor, Tensor<i64>) {
     // In an order of its own.
     let dls = DataLoaders::new(loader(), loader().shuffle(true));
     let learn = Learner::new(dls, Lambda::new(Var::clone))
-        .loss_func(|preds: &Var, targets: &Tensor<i64>| cross_entropy(preds, targets))
-        .activation(Activation::Softmax)
+        .loss_func(cross_entropy)
         .vocab(["north", "east", "south", "west"])
         .no_logging();
     (learn, x, y)
