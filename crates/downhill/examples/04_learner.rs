@@ -25,6 +25,9 @@ fn main() -> Result<()> {
     let recorder = learn.recorder();
     let accuracy = recorder.column("batch_accuracy").expect("it is a metric");
     println!("the loss: {}", recorder.sparkline(40));
+    let plot = std::env::temp_dir().join("downhill-04_learner.svg");
+    recorder.plot_metrics(&plot)?;
+    println!("losses and accuracy, epoch by epoch: {}", plot.display());
     println!("the accuracy in the end: {:.4} (0.9828 in the book)", accuracy[39]);
     assert!((accuracy[39] - 0.9828).abs() < 0.002);
     assert!(recorder.values[39][1] < recorder.values[0][1], "the validation loss has fallen");
