@@ -20,7 +20,7 @@ use crate::image_file::{Channels, Contents, Decoding, Pixels};
 use crate::resize::Resize;
 
 /// Images to decode in one go, by one thread.
-const PIECE: usize = 8;
+const PIECE: usize = 4;
 
 /// How many bytes of files are read before they are decoded. Small files one by one would mean to go back and forth
 /// between the system and the decoder, each of which would find the caches full of the other's.
