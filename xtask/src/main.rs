@@ -7,6 +7,7 @@ mod compare;
 mod download;
 mod golden;
 mod mutants;
+mod page;
 mod report;
 mod reproduce;
 

@@ -7,7 +7,7 @@ mod machine;
 mod runs;
 
 pub(crate) use figure::{Figure, Histogram, Picture, Series};
-pub(crate) use findings::Findings;
+pub(crate) use findings::{Findings, median};
 pub(crate) use machine::{Machine, cores};
 
 use serde::Serialize;

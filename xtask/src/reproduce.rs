@@ -1,14 +1,14 @@
 //! `cargo xtask reproduce`: the chapter, compared with the book.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::ch04::{Context, SECTIONS, Section};
-use crate::download;
 use crate::report::{Check, Findings, Machine, Report, Row, Runs, SectionReport, Verdict, cores};
+use crate::{download, page};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -57,11 +57,14 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     }
     bar.finish_and_clear();
 
-    write(&options.json, &report)?;
+    let html = options.json.with_extension("html");
+    ensure!(html != options.json, "{} is where the page goes", html.display());
+    write(&options.json, serde_json::to_string_pretty(&report)?.as_bytes())?;
+    write(&html, page::page(&report, read)?.as_bytes())?;
     let [passed, failed, skipped] =
         [Verdict::Pass, Verdict::Fail, Verdict::Skipped].map(|verdict| report.count(verdict));
     println!("\n{passed} rows agree with the book, {failed} do not, {skipped} were skipped.");
-    println!("Report: {}", options.json.display());
+    println!("Report: {}", html.display());
     Ok(failed == 0)
 }
 
@@ -98,13 +101,15 @@ fn print_section(section: &SectionReport) {
     }
 }
 
-/// Written beside and renamed, so that a report is never half there.
-fn write(path: &PathBuf, report: &Report) -> Result<()> {
-    let beside = path.with_extension("json.partial");
+/// A file of the repository.
+fn read(path: &str) -> Result<String> {
+    std::fs::read_to_string(crate::root().join(path)).with_context(|| format!("reading {path}"))
+}
+
+/// Written beside and renamed, so that a file is never half there.
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let dir = path.parent().with_context(|| format!("{} has no folder", path.display()))?;
     ensure!(!path.is_dir(), "{} is a folder", path.display());
     std::fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))?;
-    std::fs::write(&beside, serde_json::to_string_pretty(report)?)
-        .with_context(|| format!("writing {}", beside.display()))?;
-    std::fs::rename(&beside, path).with_context(|| format!("writing {}", path.display()))
+    downhill::tensor::file::write(path, bytes).with_context(|| format!("writing {}", path.display()))
 }
