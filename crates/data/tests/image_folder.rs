@@ -122,6 +122,40 @@ fn every_format_is_read_as_its_content_says() {
     assert_eq!(pets.valid.batch(&[1]).unwrap().0.to_vec(), [5; 36]);
 }
 
+/// Files of several reads, among small ones, and one with more behind its last chunk.
+#[test]
+fn a_file_is_read_up_to_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let image = |seed: u32| {
+        GrayImage::from_fn(200, 150, |x, y| {
+            // Plain, or such that it cannot be compressed.
+            Luma([if seed == 0 {
+                7
+            } else {
+                ((x * 1_103 + y * 7_919 + seed).wrapping_mul(2_654_435_761) >> 24) as u8
+            }])
+        })
+    };
+    let path = |name: u32| dir.path().join(format!("train/{}/{name:02}.png", name % 2));
+    for set in ["train/0", "train/1", "valid/0"] {
+        fs::create_dir_all(dir.path().join(set)).unwrap();
+    }
+    image(0).save(dir.path().join("valid/0/0.png")).unwrap();
+    for name in 0..20 {
+        image(if name < 4 { 0 } else { name }).save(path(name)).unwrap();
+    }
+    assert!(fs::metadata(path(5)).unwrap().len() > 1 << 14 && fs::metadata(path(2)).unwrap().len() < 1 << 12);
+    fs::write(path(2), [fs::read(path(2)).unwrap(), vec![1; 9_000]].concat()).unwrap();
+    let dset = open(&dir).unwrap().train;
+    let order: Vec<usize> = (0..20).map(|i| i * 7 % 20).collect();
+    let (x, _) = dset.batch(&order).unwrap();
+    for (at, &i) in order.iter().enumerate() {
+        let name = dset.files()[i].file_stem().unwrap().to_str().unwrap().parse::<u32>().unwrap();
+        let expected = image(if name < 4 { 0 } else { name }).into_raw();
+        assert_eq!(x.narrow(0, at, 1).to_vec(), expected, "{name}");
+    }
+}
+
 #[test]
 fn images_have_one_size_or_are_resized() {
     let dir = pets();

@@ -27,7 +27,7 @@
 //! | [`nn`] | layers, losses, initialisation, models, state dicts, `#[derive(Module)]` |
 //! | [`optim`] | optimizers, parameter groups, schedules |
 //! | [`data`] | datasets, loaders, transforms, file formats |
-//! | [`learner`] | the training loop, callbacks, metrics, checkpoints |
+//! | [`learner`] | the training loop, callbacks, metrics, checkpoints, plots, interpretation |
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -47,8 +47,8 @@ pub mod prelude {
         Together, Warp, Zoom, random_split,
     };
     pub use downhill_learner::{
-        Callback, Checkpoint, Flow, Learner, Recorder, Stage, State, accuracy, batch_accuracy, cancel,
-        error_rate,
+        Callback, Checkpoint, ClassificationInterpretation, Flow, Learner, Recorder, ShowGraph, Stage, State,
+        TensorBoard, accuracy, batch_accuracy, cancel, error_rate,
     };
     pub use downhill_nn::{
         AdaptiveAvgPool2d, AdaptiveConcatPool2d, AdaptiveMaxPool2d, AvgPool2d, BatchNorm1d, BatchNorm2d,

@@ -53,13 +53,16 @@ mod callbacks;
 mod checkpoint;
 mod error;
 mod fits;
+mod interpret;
 mod learner;
 mod loaders;
 mod lr_find;
 mod metrics;
+mod plot;
 mod predict;
 mod recorder;
 mod save;
+mod show;
 mod snapshot;
 mod state;
 mod train;
@@ -67,11 +70,13 @@ mod train;
 pub use callback::{Callback, Cancel, Flow, LayerHook, Stage, cancel, flow};
 pub use callbacks::{
     ActivationRecorder, CsvLogger, EarlyStopping, GradientAccumulation, GradientClip, JsonLines, LayerStats,
-    MissingGradients, MixUp, ParamScheduler, Progress, ReduceLROnPlateau, SaveModel, TerminateOnNaN,
+    MissingGradients, MixUp, ParamScheduler, Progress, ReduceLROnPlateau, SaveModel, ShowGraph, TensorBoard,
+    TerminateOnNaN,
 };
 pub use checkpoint::Checkpoint;
 pub use error::{Error, Result};
 pub use fits::Lr;
+pub use interpret::{ClassificationInterpretation, TopLoss};
 pub use learner::Learner;
 pub use lr_find::{LrFind, LrFindOptions};
 pub use metrics::{
@@ -79,6 +84,7 @@ pub use metrics::{
     Perplexity, Precision, R2Score, Recall, RocAuc, accuracy, batch_accuracy, error_rate, mae, mse,
     top_k_accuracy,
 };
+pub use plot::sparkline;
 pub use predict::{Activation, Prediction, Predictor, Preds, load_learner};
 pub use recorder::Recorder;
 pub use state::State;

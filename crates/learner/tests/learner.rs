@@ -9,6 +9,11 @@ use downhill_nn::{Forward, Linear, Module, mnist_loss};
 use downhill_optim::{BasicOptim, Optimizer, Sgd};
 use downhill_tensor::{Rng, Tensor};
 
+#[path = "learner/memory.rs"]
+mod memory;
+#[path = "learner/same_bits.rs"]
+mod same_bits;
+
 fn data(n: usize, seed: u64) -> TensorDataset<f32, i64> {
     let x = Tensor::<f32>::randn(&[n, 3], &mut Rng::new(seed));
     let y = x.sum_keepdim(1).gt(0.3).to::<i64>();
@@ -94,34 +99,6 @@ fn validation_leaves_the_model_alone() {
     assert_eq!(values.len(), 2);
     assert_eq!(learn.model().parameters()[0].value().to_vec(), before.to_vec());
     assert!(learn.model().parameters().iter().all(|p| p.grad().is_none()));
-}
-
-#[test]
-fn training_has_the_same_bits_at_any_number_of_threads() {
-    let train = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| {
-            // Wide enough that matrix products and sums are split.
-            let x = Tensor::<f32>::randn(&[512, 784], &mut Rng::new(1));
-            let y = x.narrow(1, 0, 1).gt(0.0).to::<i64>();
-            let dl = DataLoader::new(TensorDataset::new(x, y).unwrap()).bs(256);
-            let rng = &mut Rng::new(2);
-            let net: downhill_nn::Sequential = downhill_nn::sequential![
-                Linear::new(784, 300, rng),
-                downhill_nn::ReLU,
-                Linear::new(300, 1, rng)
-            ];
-            let mut learn =
-                Learner::new(DataLoaders::new(dl.clone(), dl), net).loss_func(mnist_loss).no_logging();
-            learn.fit(3, 0.1).unwrap();
-            let bits = |p: Var| downhill_tensor::testing::bits_hash(&p.value());
-            learn.model().parameters().into_iter().map(bits).collect::<Vec<_>>()
-        })
-    };
-    let one = train(1);
-    for threads in [2, 3, 8] {
-        assert_eq!(train(threads), one, "{threads} threads");
-    }
 }
 
 /// Fails at the batch with this number.

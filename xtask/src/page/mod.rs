@@ -13,7 +13,7 @@ mod theme;
 use anyhow::{Context as _, Result};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::report::{Machine, Report, Row, SectionReport, Verdict};
+use crate::report::{Check, Machine, Report, Row, SectionReport, Verdict};
 
 /// What the page may load: the pictures and the style that it holds itself. It runs nothing.
 const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
@@ -118,7 +118,8 @@ fn alarm(report: &Report) -> Markup {
                             @if row.verdict == Verdict::Fail {
                                 li {
                                     (section.title) ": " a href={ "#" (rows::id(section, i)) } { (row.name) }
-                                    ", in the book " (row.book) ", here " (row.ours)
+                                    (if matches!(row.check, Check::Holds) { ", asked " } else { ", in the book " })
+                                    (row.book) ", here " (row.ours)
                                 }
                             }
                         }

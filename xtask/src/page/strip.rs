@@ -43,7 +43,7 @@ pub(super) fn strip(runs: &Runs) -> Markup {
     };
     let (low, high) = (scale.at(runs.low), scale.at(runs.high));
     html! {
-        svg.strip viewBox={ "0 0 " (WIDTH) " 28" } role="img" aria-label=(in_words(runs)) {
+        svg.strip viewBox={ "0 0 " (WIDTH) " 28" } preserveAspectRatio="xMinYMid" role="img" aria-label=(in_words(runs)) {
             title { (in_words(runs)) }
             line.axis x1="0" x2=(WIDTH) y1="12" y2="12" {}
             // (A point has no width; it shall be seen all the same.)
