@@ -63,6 +63,7 @@ mod save;
 mod snapshot;
 mod state;
 mod train;
+mod vision;
 
 pub use callback::{Callback, Cancel, Flow, LayerHook, Stage, cancel, flow};
 pub use callbacks::{
@@ -82,3 +83,4 @@ pub use metrics::{
 pub use predict::{Activation, Prediction, Predictor, Preds, load_learner};
 pub use recorder::Recorder;
 pub use state::State;
+pub use vision::vision_learner;
