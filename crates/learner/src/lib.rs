@@ -77,6 +77,7 @@ mod show;
 mod snapshot;
 mod state;
 mod train;
+mod vision;
 
 pub use callback::{Callback, Cancel, Flow, LayerHook, Stage, cancel, flow};
 pub use callbacks::{
@@ -99,3 +100,4 @@ pub use plot::sparkline;
 pub use predict::{Activation, Prediction, Predictor, Preds, load_learner};
 pub use recorder::Recorder;
 pub use state::State;
+pub use vision::vision_learner;

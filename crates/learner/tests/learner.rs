@@ -3,9 +3,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use downhill_autograd::{Var, no_grad};
-use downhill_data::{Batch, DataLoader, DataLoaders, Dataset, Error, Result, TensorDataset};
-use downhill_learner::{Error as LearnerError, Learner, batch_accuracy};
-use downhill_nn::{Forward, Linear, Module, mnist_loss};
+use downhill_data::{
+    Batch, DataLoader, DataLoaders, Dataset, Error, ImageDataLoaders, Result, TensorDataset,
+};
+use downhill_learner::{Error as LearnerError, Learner, accuracy, batch_accuracy, vision_learner};
+use downhill_nn::{Forward, Linear, Module, cross_entropy, mnist_loss, resnet18};
 use downhill_optim::{BasicOptim, Optimizer, Sgd};
 use downhill_tensor::{Rng, Tensor};
 
@@ -145,4 +147,27 @@ fn empty_loaders_are_an_error_not_nan() {
             Learner::new(DataLoaders::new(train, valid), model()).loss_func(mnist_loss).no_logging();
         assert!(matches!(learn.fit(1, 0.1), Err(LearnerError::Data(Error::NoBatches { items: 3, bs: 16 }))));
     }
+}
+
+#[test]
+fn a_vision_learner_knows_its_classes_and_learns() {
+    let loader = |seed| {
+        let noise = Tensor::<f32>::randn(&[24, 3, 8, 8], &mut Rng::new(seed)) * 0.1;
+        let y = Tensor::from_slice(&(0..24).map(|i| i % 3).collect::<Vec<i64>>(), &[24]);
+        let x = noise + y.to::<f32>().reshape(&[24, 1, 1, 1]);
+        DataLoader::new(TensorDataset::new(x, y).unwrap()).bs(8)
+    };
+    let dls = ImageDataLoaders::new(DataLoaders::new(loader(1), loader(2)), ["dark", "grey", "bright"]);
+    let mut learn = vision_learner(dls, resnet18, &mut Rng::new(3))
+        .loss_func(cross_entropy)
+        .metrics(accuracy)
+        .no_logging();
+    learn.fit(4, 1e-3).unwrap();
+    let groups: Vec<usize> = learn.opt().unwrap().groups().iter().map(|group| group.params().len()).collect();
+    assert_eq!(groups.len(), 3, "{groups:?}");
+    let losses = &learn.recorder().losses;
+    assert!(losses[11] < losses[0], "{losses:?}");
+    let prediction = learn.predict(&Tensor::ones(&[3, 8, 8]));
+    assert_eq!(prediction.pred.shape(), [3], "one probability for each class");
+    assert!(["dark", "grey", "bright"].contains(&prediction.label.as_deref().unwrap()), "{prediction:?}");
 }
