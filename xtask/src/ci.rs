@@ -54,6 +54,7 @@ pub(crate) fn run() -> Result<bool> {
         ("format", || cargo(&["fmt", "--all", "--check"])),
         ("clippy", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
         ("tests", || cargo(&["test", "--workspace"])),
+        ("examples", examples),
         ("documentation", || cargo(&["doc", "--workspace", "--no-deps"])),
         ("golden files", || cargo(&["xtask", "golden"])),
         ("the chapter", || cargo(&["xtask", "reproduce"])),
@@ -83,6 +84,21 @@ fn cargo(args: &[&str]) -> Result<()> {
     }
     let status = command.status().context("starting cargo")?;
     ensure!(status.success(), "cargo {} ended with {status}", args.join(" "));
+    Ok(())
+}
+
+/// Each asserts what it says. The tests before have built them.
+fn examples() -> Result<()> {
+    let metadata = MetadataCommand::new().current_dir(root()).no_deps().exec()?;
+    let built = metadata.target_directory.join("debug/examples");
+    let examples = metadata.packages.iter().flat_map(|package| &package.targets).filter(|t| t.is_example());
+    for example in examples {
+        println!("{}", example.name);
+        let program = built.join(format!("{}{}", example.name, std::env::consts::EXE_SUFFIX));
+        let output = Command::new(&program).output().with_context(|| format!("starting {program}"))?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{} ended with {}\n{said}", example.name, output.status);
+    }
     Ok(())
 }
 

@@ -174,6 +174,9 @@ fn progress_bar(name: &str) -> Result<ProgressBar> {
     Ok(bar.with_message(name.to_string()))
 }
 
+/// Why something cannot be done without the four files.
+pub(crate) const MISSING: &str = "needs the full MNIST files: cargo xtask download";
+
 /// Whether the four files are there and right.
 pub(crate) fn is_complete() -> Result<bool> {
     let manifest = Manifest::read(&crate::root().join("data/mnist.json"))?;

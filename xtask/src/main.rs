@@ -7,6 +7,7 @@ mod compare;
 mod download;
 mod golden;
 mod mutants;
+mod page;
 mod report;
 mod reproduce;
 
@@ -22,7 +23,7 @@ use clap::Parser;
 enum Command {
     /// Rerun the chapter on the embedded sample and compare every result with the book.
     ///
-    /// Prints a line for each result and writes target/reproduce/report.json. Fails if a result does not agree.
+    /// Prints a line for each result and writes target/reproduce/report.html and report.json. Fails if a result does not agree.
     Reproduce(reproduce::Options),
     /// Replay reference values computed with PyTorch and fastai.
     Golden {

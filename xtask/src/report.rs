@@ -1,21 +1,92 @@
-//! Rows that compare the book with our runs, and when they agree.
+//! What `cargo xtask reproduce` found: sections of rows and figures, as they are printed, drawn and written to
+//! `report.json`. A section says them with [`Findings`].
+
+mod figure;
+mod findings;
+mod machine;
+mod runs;
+
+pub(crate) use figure::{Figure, Histogram, Picture, Series};
+pub(crate) use findings::{Findings, median};
+pub(crate) use machine::{Machine, cores};
 
 use serde::Serialize;
 
-/// What one line of the report says.
-#[derive(Clone, Debug, Serialize)]
+/// The whole report.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    pub(crate) machine: Machine,
+    /// How often each random result was computed, where a section does not say otherwise.
+    pub(crate) seeds: usize,
+    /// In the book's order.
+    pub(crate) sections: Vec<SectionReport>,
+}
+
+/// What came of one section.
+#[derive(Debug, Serialize)]
+pub(crate) struct SectionReport {
+    /// As on the command line: `by-hand`.
+    pub(crate) key: String,
+    pub(crate) title: String,
+    /// The file with the section's code, from the repository's root: `xtask/src/ch04/by_hand.rs`.
+    pub(crate) code: String,
+    /// How long it took, all seeds together.
+    pub(crate) seconds: f64,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) figures: Vec<Figure>,
+}
+
+/// One comparison.
+#[derive(Debug, Serialize)]
 pub(crate) struct Row {
-    pub(crate) section: String,
     pub(crate) name: String,
+    /// What the book prints, or what must hold.
+    pub(crate) book: String,
+    /// What we found, for the eye: a value, or the median of our runs.
+    pub(crate) ours: String,
+    pub(crate) check: Check,
+    pub(crate) verdict: Verdict,
+    /// Why it was skipped, or what else there is to say.
+    pub(crate) note: Option<String>,
+    /// The line of the section's code that says so.
+    pub(crate) line: u32,
+}
+
+/// How a row was compared.
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub(crate) enum Check {
+    /// Nothing is random: both are the same text.
+    Equal,
+    /// Something must be true.
+    Holds,
+    /// Something is random, and we have run it several times.
+    Runs(Runs),
+}
+
+/// A number that depends on random ones.
+#[derive(Debug, Serialize)]
+pub(crate) struct Runs {
+    /// What the book prints, as a number.
     pub(crate) book: f64,
-    /// The median of our runs.
-    pub(crate) ours: f64,
-    /// Between `low` and `high` one more run of ours would lie.
+    /// Decimals in print.
+    pub(crate) decimals: usize,
+    /// Our numbers, one for each seed.
+    pub(crate) runs: Vec<f64>,
+    pub(crate) median: f64,
+    /// Between `low` and `high` one more run of ours would lie; the book's must.
     pub(crate) low: f64,
     pub(crate) high: f64,
-    pub(crate) verdict: Verdict,
-    /// How long the section took, all seeds together.
-    pub(crate) seconds: f64,
+    /// What PyTorch finds; our median must lie in its range.
+    pub(crate) torch: Option<Torch>,
+}
+
+/// PyTorch's numbers for the same program and data: the range of so many seeds.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Torch {
+    pub(crate) seeds: u32,
+    pub(crate) low: f64,
+    pub(crate) high: f64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -23,133 +94,19 @@ pub(crate) struct Row {
 pub(crate) enum Verdict {
     Pass,
     Fail,
-}
-
-/// The whole report, as it is written to `report.json`.
-#[derive(Debug, Default, Serialize)]
-pub(crate) struct Report {
-    pub(crate) rows: Vec<Row>,
+    Skipped,
 }
 
 /// A number as the book prints it: rounded to so many decimals.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Printed {
     pub(crate) value: f64,
-    pub(crate) decimals: i32,
+    pub(crate) decimals: usize,
 }
 
-impl Row {
-    /// Compares the book's number with ours, one for each seed (or just one where nothing is random).
-    ///
-    /// The book made one run. It agrees if that run could have been one more of ours: if its number lies in the
-    /// prediction interval of our runs, give or take the rounding in print. For runs that do not depend on the seed
-    /// the interval is a point, so the numbers must be equal as printed.
-    ///
-    /// All numbers are shares, or distances between shares, so the interval ends at 0 and at 1.
-    pub(crate) fn new(section: &str, name: impl Into<String>, book: Printed, ours: &[f64]) -> Row {
-        let (low, high) = prediction_interval(ours);
-        // (Comparisons, because `max` and `min` would lose a NaN.)
-        let low = if low < 0.0 { 0.0 } else { low };
-        let high = if high > 1.0 { 1.0 } else { high };
-        // Both sides are rounded in print; the last term forgives what rounding in binary adds to a tie.
-        let rounding = 0.5 * 10_f64.powi(-book.decimals) * (1.0 + 1e-9);
-        let agrees = low - rounding <= book.value && book.value <= high + rounding;
-        Row {
-            section: section.to_string(),
-            name: name.into(),
-            book: book.value,
-            ours: median(ours),
-            low,
-            high,
-            verdict: if agrees { Verdict::Pass } else { Verdict::Fail },
-            seconds: 0.0,
-        }
-    }
-}
-
-impl Row {
-    /// A count, which must be the book's.
-    pub(crate) fn count(section: &str, name: &str, book: usize, ours: usize) -> Row {
-        let verdict = if book == ours { Verdict::Pass } else { Verdict::Fail };
-        let (book, ours) = (book as f64, ours as f64);
-        let (section, name) = (section.to_string(), name.to_string());
-        Row { section, name, book, ours, low: ours, high: ours, verdict, seconds: 0.0 }
-    }
-}
-
-/// The probability with which one more run lies in the interval. With two hundred rows, a level of 95 % would fail ten
-/// of them in a perfect reproduction.
-const LEVEL_Z: f64 = 3.290_527; // the normal quantile of 99.9 %, two-sided
-
-/// Where one more run will lie, were runs normally distributed: `mean ± t · s · √(1 + 1/n)`, with Student's t for
-/// `n - 1` degrees of freedom. (Not the smallest and largest run: one more run exceeds those of ten every sixth time.)
-fn prediction_interval(runs: &[f64]) -> (f64, f64) {
-    let n = runs.len() as f64;
-    let mean = runs.iter().sum::<f64>() / n;
-    // Exactly equal runs have no spread; the sums above may have left a trace of one.
-    if runs.iter().all(|&x| x == runs[0]) {
-        return (runs[0], runs[0]);
-    }
-    let deviation = (runs.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
-    let reach = student_t(n - 1.0) * deviation * (1.0 + 1.0 / n).sqrt();
-    (mean - reach, mean + reach)
-}
-
-/// Student's t quantile at the level, by the Cornish-Fisher expansion around the normal one (Abramowitz and Stegun,
-/// 26.7.5): within one percent from seven degrees of freedom on.
-fn student_t(freedom: f64) -> f64 {
-    let z = LEVEL_Z;
-    let terms = [
-        (z.powi(3) + z) / 4.0,
-        (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / 96.0,
-        (3.0 * z.powi(7) + 19.0 * z.powi(5) + 17.0 * z.powi(3) - 15.0 * z) / 384.0,
-        (79.0 * z.powi(9) + 776.0 * z.powi(7) + 1482.0 * z.powi(5) - 1920.0 * z.powi(3) - 945.0 * z)
-            / 92160.0,
-    ];
-    terms.iter().enumerate().fold(z, |t, (i, term)| t + term / freedom.powi(i as i32 + 1))
-}
-
-fn median(runs: &[f64]) -> f64 {
-    let mut sorted = runs.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let middle = sorted.len() / 2;
-    if sorted.len() % 2 == 1 { sorted[middle] } else { (sorted[middle - 1] + sorted[middle]) / 2.0 }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn verdict(book: f64, ours: &[f64]) -> Verdict {
-        Row::new("section", "name", Printed { value: book, decimals: 4 }, ours).verdict
-    }
-
-    #[test]
-    fn a_number_without_chance_must_be_equal_as_printed() {
-        assert_eq!(verdict(0.9168, &[926.0 / 1010.0]), Verdict::Pass);
-        assert_eq!(verdict(0.9168, &[927.0 / 1010.0]), Verdict::Fail);
-        assert_eq!(verdict(0.9168, &[925.0 / 1010.0]), Verdict::Fail);
-        assert_eq!(verdict(0.4932, &[0.4932; 10]), Verdict::Pass);
-        assert_eq!(verdict(0.4933, &[0.4932; 10]), Verdict::Fail);
-    }
-
-    #[test]
-    fn a_random_number_must_be_likely() {
-        let ours = [0.970, 0.971, 0.972, 0.973, 0.974, 0.972, 0.971, 0.973, 0.972, 0.972];
-        assert_eq!(verdict(0.9696, &ours), Verdict::Pass);
-        assert_eq!(verdict(0.9600, &ours), Verdict::Fail);
-        assert_eq!(verdict(0.9850, &ours), Verdict::Fail);
-        assert_eq!(verdict(f64::NAN, &ours), Verdict::Fail);
-        assert_eq!(verdict(0.97, &[f64::NAN, 0.97, 0.97]), Verdict::Fail);
-    }
-
-    #[test]
-    fn the_quantile_is_student_s() {
-        // From tables, for a two-sided 99.9 %.
-        for (freedom, expected) in [(7.0, 5.408), (9.0, 4.781), (19.0, 3.883), (29.0, 3.659), (120.0, 3.373)]
-        {
-            let error: f64 = student_t(freedom) / expected - 1.0;
-            assert!(error.abs() < 0.01, "{freedom} degrees of freedom: {}", student_t(freedom));
-        }
+impl Report {
+    /// How many rows ended so.
+    pub(crate) fn count(&self, verdict: Verdict) -> usize {
+        self.sections.iter().flat_map(|section| &section.rows).filter(|row| row.verdict == verdict).count()
     }
 }

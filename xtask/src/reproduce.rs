@@ -1,14 +1,14 @@
 //! `cargo xtask reproduce`: the chapter, compared with the book.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::ch04::{Context, SECTIONS, Section};
-use crate::download;
-use crate::report::{Report, Row, Verdict};
+use crate::report::{Check, Findings, Machine, Report, Row, Runs, SectionReport, Verdict, cores};
+use crate::{download, page};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -18,86 +18,98 @@ pub(crate) struct Options {
     /// How often to repeat what is random, each time with another seed.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(3..=1000))]
     seeds: u64,
-    /// Where the report goes.
+    /// How many threads to use; all cores unless told. No result depends on it.
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Where the report's data go.
     #[arg(long, default_value_os_t = crate::root().join("target/reproduce/report.json"))]
     json: PathBuf,
 }
 
 /// Whether every row agreed.
 pub(crate) fn run(options: &Options) -> Result<bool> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    downhill::tensor::set_num_threads(cores)?;
-    let (sections, complete) = wanted(options)?;
+    let threads = options.threads.unwrap_or_else(cores);
+    downhill::tensor::set_num_threads(threads)?;
+    let wanted = |section: &&Section| {
+        options.section.is_empty() || options.section.iter().any(|key| key == section.key)
+    };
+    let sections: Vec<&Section> = SECTIONS.iter().filter(wanted).collect();
+    let full = mnist_files(options, &sections)?;
 
     let epochs: u64 = sections.iter().map(|s| s.epochs * options.seeds).sum();
     let style = "{msg:32} {wide_bar} {pos}/{len} epochs {elapsed}";
     let bar = ProgressBar::new(epochs).with_style(ProgressStyle::with_template(style)?);
     let ticking = bar.clone();
-    let ctx = Context::new(complete, (0..options.seeds).collect(), Box::new(move || ticking.inc(1)))?;
+    let ctx = Context::new(full, (0..options.seeds).collect(), Box::new(move || ticking.inc(1)))?;
 
-    let mut report = Report::default();
+    let (machine, seeds) = (Machine::here(threads), ctx.seeds.len());
+    let mut report = Report { machine, seeds, sections: Vec::new() };
     for section in sections {
         bar.set_message(section.title);
-        let start = Instant::now();
-        let mut rows = (section.run)(&ctx)?;
-        let seconds = start.elapsed().as_secs_f64();
-        rows.iter_mut().for_each(|row| row.seconds = seconds);
-        bar.suspend(|| print_section(section.title, seconds, &rows));
-        report.rows.extend(rows);
+        let (start, mut out) = (Instant::now(), Findings::default());
+        (section.run)(&ctx, &mut out).with_context(|| format!("section {}", section.key))?;
+        let Findings { rows, figures } = out;
+        let (key, title) = (section.key.to_string(), section.title.to_string());
+        let (code, seconds) = (section.code(), start.elapsed().as_secs_f64());
+        let section = SectionReport { key, title, code, seconds, rows, figures };
+        bar.suspend(|| print_section(&section));
+        report.sections.push(section);
     }
     bar.finish_and_clear();
 
-    write(&options.json, &report)?;
-    let failed = report.rows.iter().filter(|row| row.verdict == Verdict::Fail).count();
-    println!("{} rows agree with the book, {failed} do not.", report.rows.len() - failed);
-    println!("Report: {}", options.json.display());
+    let html = options.json.with_extension("html");
+    ensure!(html != options.json, "{} is where the page goes", html.display());
+    write(&options.json, serde_json::to_string_pretty(&report)?.as_bytes())?;
+    write(&html, page::page(&report, read)?.as_bytes())?;
+    let [passed, failed, skipped] =
+        [Verdict::Pass, Verdict::Fail, Verdict::Skipped].map(|verdict| report.count(verdict));
+    println!("\n{passed} rows agree with the book, {failed} do not, {skipped} were skipped.");
+    println!("Report: {}", html.display());
     Ok(failed == 0)
 }
 
-/// The sections to run, and whether the full MNIST files are there. Sections that need these are run if they are, or if
-/// they can be downloaded for a section that was asked for.
-fn wanted(options: &Options) -> Result<(Vec<&'static Section>, bool)> {
-    let asked = |section: &&Section| options.section.iter().any(|key| key == section.key);
-    let mut sections: Vec<&Section> =
-        SECTIONS.iter().filter(|section| options.section.is_empty() || asked(section)).collect();
+/// Whether the full MNIST files are there. For a section that was asked for and needs them they are downloaded.
+fn mnist_files(options: &Options, sections: &[&Section]) -> Result<bool> {
     let mut complete = download::is_complete()?;
-    if !complete && sections.iter().any(|section| section.needs_mnist && asked(section)) {
+    if !complete && !options.section.is_empty() && sections.iter().any(|section| section.wants_mnist) {
         println!("The full MNIST files are needed.");
-        match download::with_defaults() {
-            Ok(done) => complete = done,
-            Err(error) => println!("{error:#}"),
-        }
+        complete = download::with_defaults().unwrap_or_else(|error| {
+            println!("{error:#}");
+            false
+        });
     }
-    if complete {
-        println!("The digits are those of the full MNIST files in {}.", download::folder().display());
-        return Ok((sections, true));
-    }
-    println!("The digits are those of the embedded sample.");
-    for section in sections.iter().filter(|section| section.needs_mnist) {
-        println!("Left out, as it needs the full MNIST files (cargo xtask download): {}.", section.title);
-        ensure!(!asked(section), "a section that was asked for cannot be run");
-    }
-    sections.retain(|section| !section.needs_mnist);
-    Ok((sections, false))
+    let digits = if complete { "the full MNIST files" } else { "the embedded sample" };
+    println!("The digits are those of {digits}.");
+    Ok(complete)
 }
 
-fn print_section(title: &str, seconds: f64, rows: &[Row]) {
-    println!("\n{title} ({seconds:.1} s)");
-    println!("  {:26} {:>9} {:>9}   {:^21}", "", "book", "ours", "one more run of ours");
-    for row in rows {
-        let Row { name, book, ours, low, high, .. } = row;
-        let verdict = if row.verdict == Verdict::Pass { "pass" } else { "FAIL" };
-        println!("  {name:26} {book:9.6} {ours:9.6}   {low:9.6} .. {high:9.6}  {verdict}");
+fn print_section(section: &SectionReport) {
+    println!("\n{} ({:.1} s)", section.title, section.seconds);
+    println!("  {:34} {:>24} {:>24}   one more run of ours", "", "book", "ours");
+    for Row { name, book, ours, check, verdict, note, .. } in &section.rows {
+        let verdict = match verdict {
+            Verdict::Pass => "pass",
+            Verdict::Fail => "FAIL",
+            Verdict::Skipped => "skipped",
+        };
+        let range = match check {
+            Check::Runs(Runs { low, high, decimals, .. }) => format!("{low:.decimals$} .. {high:.decimals$}"),
+            Check::Equal | Check::Holds => String::new(),
+        };
+        let note = note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
+        println!("  {name:34} {book:>24} {ours:>24}   {range:20} {verdict}{note}");
     }
 }
 
-/// Written beside and renamed, so that a report is never half there.
-fn write(path: &PathBuf, report: &Report) -> Result<()> {
-    let beside = path.with_extension("json.partial");
+/// A file of the repository.
+fn read(path: &str) -> Result<String> {
+    std::fs::read_to_string(crate::root().join(path)).with_context(|| format!("reading {path}"))
+}
+
+/// Written beside and renamed, so that a file is never half there.
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let dir = path.parent().with_context(|| format!("{} has no folder", path.display()))?;
     ensure!(!path.is_dir(), "{} is a folder", path.display());
     std::fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))?;
-    std::fs::write(&beside, serde_json::to_string_pretty(report)?)
-        .with_context(|| format!("writing {}", beside.display()))?;
-    std::fs::rename(&beside, path).with_context(|| format!("writing {}", path.display()))
+    downhill::tensor::file::write(path, bytes).with_context(|| format!("writing {}", path.display()))
 }

@@ -270,6 +270,6 @@ impl<T: Float> Saved<T> {
 
     /// Whether the variable still has the value that it had.
     pub(crate) fn is_unchanged(&self) -> bool {
-        self.leaf.as_ref().is_none_or(|value| self.var.value().shares_storage(value))
+        self.leaf.as_ref().is_none_or(|value| self.var.value().is_set_to(value))
     }
 }

@@ -4,6 +4,7 @@
 
 use std::fs::File;
 use std::io::{Cursor, ErrorKind, Read};
+use std::ops::{Index, Range};
 use std::path::Path;
 
 use image::codecs::png::{PngDecoder, PngEncoder};
@@ -14,6 +15,11 @@ use crate::resize::Resize;
 
 /// The most bytes that an image file may have.
 const MAX_FILE: u64 = 1 << 30;
+
+const PNG_START: &[u8] = b"\x89PNG\r\n\x1a\n";
+
+/// The chunk that ends every PNG file.
+const PNG_END: &[u8] = b"\0\0\0\0IEND\xae\x42\x60\x82";
 
 /// How the pixels of an image become numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,10 +58,24 @@ pub(crate) struct Decoding {
 }
 
 impl Decoding {
-    /// The image in the file `path`. `file` is scratch space.
-    pub(crate) fn read(&self, path: &Path, file: &mut Vec<u8>) -> Result<Pixels> {
-        let length = read(path, file)?;
-        self.decode(path, &file[..length])
+    /// The image in the file `path`. `contents` is scratch space.
+    pub(crate) fn read(&self, path: &Path, contents: &mut Contents) -> Result<Pixels> {
+        contents.clear();
+        let file = contents.read(path)?;
+        self.decode(path, &contents[file])
+    }
+
+    /// Decodes a grey PNG file of this size straight to its place. False if it is anything else, or broken; nothing is
+    /// lost then but time.
+    pub(crate) fn decode_straight(&self, file: &[u8], [height, width]: [usize; 2], out: &mut [u8]) -> bool {
+        if self.channels != Channels::Grey || self.resize.is_some() || !file.starts_with(PNG_START) {
+            return false;
+        }
+        let Ok(decoder) = PngDecoder::with_limits(Cursor::new(file), self.limits()) else { return false };
+        let size = decoder.dimensions();
+        let fits =
+            decoder.color_type() == ColorType::L8 && (size.1 as usize, size.0 as usize) == (height, width);
+        fits && decoder.read_image(out).is_ok()
     }
 
     /// The image in `file`, the content of `path`.
@@ -74,18 +94,22 @@ impl Decoding {
         if file.is_empty() {
             return Err("an empty file".into());
         }
-        let mut limits = Limits::default();
-        limits.max_alloc = Some(self.max_pixels.saturating_mul(16));
-        if file.starts_with(b"\x89PNG\r\n\x1a\n") {
+        if file.starts_with(PNG_START) {
             // The usual case, without a search for the decoder.
-            return self.decoded(PngDecoder::with_limits(Cursor::new(file), limits).map_err(text)?);
+            return self.decoded(PngDecoder::with_limits(Cursor::new(file), self.limits()).map_err(text)?);
         }
         let mut reader = ImageReader::new(Cursor::new(file)).with_guessed_format().map_err(text)?;
         if reader.format().is_none() {
             return Err(format!("the bytes {:02x?}", &file[..file.len().min(8)]));
         }
-        reader.limits(limits);
+        reader.limits(self.limits());
         self.decoded(reader.into_decoder().map_err(text)?)
+    }
+
+    fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        limits.max_alloc = Some(self.max_pixels.saturating_mul(16));
+        limits
     }
 
     fn decoded(&self, decoder: impl ImageDecoder) -> std::result::Result<Pixels, String> {
@@ -126,27 +150,60 @@ pub(crate) fn encode(pixels: &[u8], height: usize, width: usize, color: image::E
     png
 }
 
-/// The content of a file, in the first bytes of `content`; returns how many. Small files take two calls of the system, one of which tells the end.
-pub(crate) fn read(path: &Path, content: &mut Vec<u8>) -> Result<usize> {
-    const STEP: usize = 1 << 14;
-    let mut file = File::open(path).map_err(Error::io(path))?;
-    let mut length = 0;
-    while length as u64 <= MAX_FILE {
-        if content.len() - length < STEP {
-            content.resize((2 * content.len()).max(length + STEP), 0);
-        }
-        match file.read(&mut content[length..]) {
-            Ok(0) => break,
-            Ok(n) => length += n,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(Error::io(path)(error)),
-        }
+/// The contents of files, one behind the other in memory that serves again after [`clear`](Self::clear).
+#[derive(Default)]
+pub(crate) struct Contents {
+    bytes: Vec<u8>,
+    end: usize,
+}
+
+impl Contents {
+    pub(crate) fn clear(&mut self) {
+        self.end = 0;
     }
-    if length as u64 > MAX_FILE {
-        let expected = format!("an image file of at most {MAX_FILE} bytes");
-        return Err(Error::Image { path: path.to_owned(), expected, found: "more".into() });
+
+    /// How many bytes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.end
     }
-    Ok(length)
+
+    /// Reads a file behind the others; returns where it is.
+    pub(crate) fn read(&mut self, path: &Path) -> Result<Range<usize>> {
+        /// With less room than this, more is made.
+        const ROOM: usize = 1 << 12;
+        let mut file = File::open(path).map_err(Error::io(path))?;
+        let start = self.end;
+        let mut end = start;
+        while (end - start) as u64 <= MAX_FILE {
+            if self.bytes.len() - end < ROOM {
+                self.bytes.resize((2 * self.bytes.len()).max(end + 4 * ROOM), 0);
+            }
+            match file.read(&mut self.bytes[end..]) {
+                Ok(0) => break,
+                Ok(n) => end += n,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::io(path)(error)),
+            }
+            // What may lie behind the last chunk does not belong to the image, so the system need not be asked.
+            let content = &self.bytes[start..end];
+            if content.ends_with(PNG_END) && content.starts_with(PNG_START) {
+                break;
+            }
+        }
+        if (end - start) as u64 > MAX_FILE {
+            let expected = format!("an image file of at most {MAX_FILE} bytes");
+            return Err(Error::Image { path: path.to_owned(), expected, found: "more".into() });
+        }
+        self.end = end;
+        Ok(start..end)
+    }
+}
+
+impl Index<Range<usize>> for Contents {
+    type Output = [u8];
+    fn index(&self, file: Range<usize>) -> &[u8] {
+        &self.bytes[file]
+    }
 }
 
 fn converted(image: DynamicImage, channels: Channels) -> Vec<u8> {

@@ -7,7 +7,7 @@
 //! | files | [`read_idx`], [`write_idx`], [`CsvTable`], [`ImageFolder`], [`MnistSample`] for the threes and sevens of the book |
 //! | datasets | [`Dataset`], [`TensorDataset`], [`Subset`], [`Concat`], [`Map`], [`Cached`], [`random_split`] |
 //! | order | [`Sampler`] and its kinds, [`Position`] |
-//! | batches | [`DataLoader`], [`DataLoaders`] |
+//! | batches | [`DataLoader`], [`DataLoaders`], [`ImageDataLoaders`] |
 //! | transforms | [`IntToFloat`], [`Normalize`], [`Together`] of [`Flip`], [`Rotate`], [`Zoom`] and [`Warp`], [`RandomCrop`], [`Pad`], [`Rescale`], [`Brightness`], [`Contrast`], [`RandomErasing`], [`MixUp`] |
 //! | to look at | [`DataLoader::show_batch`], [`Sheet`] |
 //!
@@ -105,7 +105,7 @@ pub use error::{Error, Result};
 pub use idx::{IdxElement, read_idx, read_idx_from, write_idx};
 pub use image_file::Channels;
 pub use image_folder::{FromFolder, ImageFolder, ImageFolders};
-pub use loader::{Batches, DataLoader, DataLoaders, Position};
+pub use loader::{Batches, DataLoader, DataLoaders, ImageDataLoaders, Position};
 pub use resize::{Resize, ResizeMethod};
 pub use sample::{MnistSample, Split};
 pub use sampler::{DistributedSampler, RandomSampler, Sampler, SequentialSampler, WeightedRandomSampler};

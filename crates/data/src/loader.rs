@@ -6,6 +6,7 @@
 //! know nothing but the types of the elements.
 
 mod batches;
+mod image_loaders;
 mod loaders;
 mod prefetch;
 mod source;
@@ -22,6 +23,7 @@ use crate::transform::BatchTransform;
 
 pub use batches::Batches;
 use batches::{Epoch, repeats};
+pub use image_loaders::ImageDataLoaders;
 pub use loaders::DataLoaders;
 use source::{Plain, Source, Transformed};
 

@@ -17,8 +17,14 @@ use crate::{file, image_file};
 const LETTER: usize = 8;
 /// Pixels between cells, and around labels.
 const GAP: usize = 6;
-/// Letters of a label that are shown in a PNG file.
+/// Pixels from one line of a label to the next.
+const LINE: usize = LETTER + 3;
+/// Letters of a line of a label that are shown in a PNG file.
 const LONGEST: usize = 24;
+
+const BLACK: [u8; 3] = [0; 3];
+const GREEN: [u8; 3] = [0, 128, 0];
+const RED: [u8; 3] = [200, 0, 0];
 
 /// The images of a batch with their labels, to be looked at as a PNG or an SVG file. fastai's `show_batch`.
 ///
@@ -38,6 +44,9 @@ pub struct Sheet {
     /// Red, green and blue of each pixel, image by image.
     images: Vec<Vec<u8>>,
     labels: Vec<String>,
+    /// Of each label.
+    colors: Vec<[u8; 3]>,
+    title: String,
     height: usize,
     width: usize,
     columns: usize,
@@ -45,7 +54,7 @@ pub struct Sheet {
 }
 
 impl Sheet {
-    /// Images with a label each. Bytes and integers count from 0 to 255, floats from 0 to 1; one channel is grey, three
+    /// Images with a label each, which may have several lines. Bytes and integers count from 0 to 255, floats from 0 to 1; one channel is grey, three
     /// are red, green and blue.
     ///
     /// # Shapes
@@ -70,6 +79,8 @@ impl Sheet {
         Sheet {
             images: images.collect(),
             labels: labels.iter().map(|label| label.as_ref().to_string()).collect(),
+            colors: vec![BLACK; n],
+            title: String::new(),
             height,
             width,
             // As nearly square as it goes.
@@ -102,6 +113,30 @@ impl Sheet {
         self
     }
 
+    /// With a line of text above.
+    #[must_use]
+    pub fn title(mut self, title: impl Into<String>) -> Self {
+        self.title = title.into();
+        self
+    }
+
+    /// With green labels for images about which something is right, and red ones for the others.
+    ///
+    /// # Panics
+    /// If there is not one for each image.
+    #[must_use]
+    #[track_caller]
+    pub fn right(mut self, right: &[bool]) -> Self {
+        assert!(
+            right.len() == self.images.len(),
+            "Sheet: {} of {} images right",
+            right.len(),
+            self.images.len()
+        );
+        self.colors = right.iter().map(|&right| if right { GREEN } else { RED }).collect();
+        self
+    }
+
     /// Writes a PNG or an SVG file, as its extension says.
     ///
     /// # Errors
@@ -121,22 +156,29 @@ impl Sheet {
 
     /// Width and height of a cell: an image, and its label below.
     fn cell(&self) -> [usize; 2] {
-        let letters = self.labels.iter().map(|label| label.chars().count().min(LONGEST)).max().unwrap_or(0);
-        let width = (self.width * self.scale).max(letters * LETTER);
-        [width + GAP, self.height * self.scale + LETTER + 2 * GAP]
+        let letters = self.labels.iter().flat_map(|label| label.lines()).map(|line| shown(line).count());
+        let width = (self.width * self.scale).max((letters.max().unwrap_or(0) + 1) * LETTER);
+        let lines = self.labels.iter().map(|label| label.lines().count()).max().unwrap_or(0).max(1);
+        [width + GAP, self.height * self.scale + (lines - 1) * LINE + LETTER + 2 * GAP]
+    }
+
+    /// What is above the cells.
+    fn top(&self) -> usize {
+        if self.title.is_empty() { GAP } else { LETTER + 2 * GAP }
     }
 
     /// Width and height of the sheet.
     fn size(&self) -> [usize; 2] {
         let [width, height] = self.cell();
         let (columns, rows) = (self.columns.min(self.images.len()), self.images.len().div_ceil(self.columns));
-        [columns * width + GAP, rows * height + GAP]
+        let title = self.title.chars().count() * LETTER + GAP;
+        [(columns * width).max(title) + GAP, rows * height + self.top()]
     }
 
     /// Where the image with this number begins, and the middle of the cell.
     fn place(&self, number: usize) -> ([usize; 2], usize) {
         let [width, height] = self.cell();
-        let (left, top) = (GAP + number % self.columns * width, GAP + number / self.columns * height);
+        let (left, top) = (GAP + number % self.columns * width, self.top() + number / self.columns * height);
         let inside = (width - GAP - self.width * self.scale) / 2;
         ([left + inside, top], left + (width - GAP) / 2)
     }
@@ -145,6 +187,7 @@ impl Sheet {
     pub fn to_png(&self) -> Vec<u8> {
         let [width, height] = self.size();
         let mut canvas = Canvas { width, pixels: vec![255; 3 * width * height] };
+        canvas.line(GAP, GAP, self.title.chars(), BLACK);
         for (number, (image, label)) in self.images.iter().zip(&self.labels).enumerate() {
             let ([left, top], middle) = self.place(number);
             let side = self.scale;
@@ -154,10 +197,10 @@ impl Sheet {
                     canvas.set(left + x, top + y, [image[from], image[from + 1], image[from + 2]]);
                 }
             }
-            let letters: Vec<char> = label.chars().take(LONGEST).collect();
-            let start = middle - letters.len() * LETTER / 2;
-            for (at, &letter) in letters.iter().enumerate() {
-                canvas.letter(start + at * LETTER, top + self.height * side + GAP / 2, letter);
+            for (at, line) in label.lines().enumerate() {
+                let start = middle - shown(line).count() * LETTER / 2;
+                let top = top + self.height * side + GAP / 2 + at * LINE;
+                canvas.line(start, top, shown(line), self.colors[number]);
             }
         }
         image_file::encode(&canvas.pixels, height, width, ExtendedColorType::Rgb8)
@@ -170,19 +213,23 @@ impl Sheet {
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\">\n\
              <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
         );
+        if !self.title.is_empty() {
+            svg += &text([GAP, GAP + LETTER], "start", BLACK, &self.title);
+        }
         let (w, h) = (self.width * self.scale, self.height * self.scale);
         for (number, (image, label)) in self.images.iter().zip(&self.labels).enumerate() {
             let ([x, y], middle) = self.place(number);
             let png = image_file::encode(image, self.height, self.width, ExtendedColorType::Rgb8);
             let (data, kind) = (STANDARD.encode(png), ImageFormat::Png.to_mime_type());
-            let (base, size) = (y + h + LETTER + GAP / 2, LETTER + GAP / 2);
             let written = writeln!(
                 svg,
-                "<image x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" style=\"image-rendering:pixelated\" href=\"data:{kind};base64,{data}\"/>\n\
-                 <text x=\"{middle}\" y=\"{base}\" font-family=\"sans-serif\" font-size=\"{size}\" text-anchor=\"middle\">{}</text>",
-                escaped(label)
+                "<image x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" style=\"image-rendering:pixelated\" href=\"data:{kind};base64,{data}\"/>"
             );
             written.expect("a string takes any text");
+            for (at, line) in label.lines().enumerate() {
+                let base = y + h + LETTER + GAP / 2 + at * LINE;
+                svg += &text([middle, base], "middle", self.colors[number], line);
+            }
         }
         svg + "</svg>\n"
     }
@@ -195,6 +242,20 @@ fn byte<X: Element>(x: X) -> u8 {
         DType::Bool => x.to_i64() as u8 * 255,
         DType::U8 | DType::I64 => x.to_i64().clamp(0, 255) as u8,
     }
+}
+
+/// What is shown of a line in a PNG file.
+fn shown(line: &str) -> impl Iterator<Item = char> + '_ {
+    line.chars().take(LONGEST)
+}
+
+/// A line of text for an SVG file.
+fn text([x, y]: [usize; 2], anchor: &str, [r, g, b]: [u8; 3], line: &str) -> String {
+    let size = LETTER + GAP / 2;
+    format!(
+        "<text x=\"{x}\" y=\"{y}\" font-family=\"sans-serif\" font-size=\"{size}\" text-anchor=\"{anchor}\" fill=\"rgb({r},{g},{b})\">{}</text>\n",
+        escaped(line)
+    )
 }
 
 /// A label as it may stand in an SVG file.
@@ -225,12 +286,18 @@ impl Canvas {
         self.pixels[3 * (y * self.width + x)..][..3].copy_from_slice(&color);
     }
 
-    fn letter(&mut self, left: usize, top: usize, letter: char) {
+    fn line(&mut self, left: usize, top: usize, letters: impl Iterator<Item = char>, color: [u8; 3]) {
+        for (at, letter) in letters.enumerate() {
+            self.letter(left + at * LETTER, top, letter, color);
+        }
+    }
+
+    fn letter(&mut self, left: usize, top: usize, letter: char, color: [u8; 3]) {
         let known = |letter| BASIC_FONTS.get(letter).or_else(|| LATIN_FONTS.get(letter));
         let rows = known(letter).or_else(|| known('?')).unwrap_or_default();
         for (y, row) in rows.iter().enumerate() {
             for x in (0..LETTER).filter(|x| row >> x & 1 == 1) {
-                self.set(left + x, top + y, [0; 3]);
+                self.set(left + x, top + y, color);
             }
         }
     }

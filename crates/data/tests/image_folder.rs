@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use downhill_data::{
-    Channels, DataLoader, Dataset, Error, ImageFolder, ImageFolders, MnistSample, Resize, ResizeMethod,
-    Result,
+    Channels, DataLoader, Dataset, Error, ImageDataLoaders, ImageFolder, ImageFolders, MnistSample, Resize,
+    ResizeMethod, Result,
 };
+use downhill_tensor::Tensor;
 use image::{GrayImage, ImageFormat, Luma, Rgb, RgbImage};
 use tempfile::TempDir;
 
@@ -120,6 +121,40 @@ fn every_format_is_read_as_its_content_says() {
     let grey = open(&dir).unwrap().train.batch(&[2]).unwrap().0;
     assert_eq!(grey.get(&[0, 0, 2, 3]), ((19_595 * 180 + 38_470 * 160 + 7_471 * 200 + 0x8000) >> 16) as u8);
     assert_eq!(pets.valid.batch(&[1]).unwrap().0.to_vec(), [5; 36]);
+}
+
+/// Files of several reads, among small ones, and one with more behind its last chunk.
+#[test]
+fn a_file_is_read_up_to_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let image = |seed: u32| {
+        GrayImage::from_fn(200, 150, |x, y| {
+            // Plain, or such that it cannot be compressed.
+            Luma([if seed == 0 {
+                7
+            } else {
+                ((x * 1_103 + y * 7_919 + seed).wrapping_mul(2_654_435_761) >> 24) as u8
+            }])
+        })
+    };
+    let path = |name: u32| dir.path().join(format!("train/{}/{name:02}.png", name % 2));
+    for set in ["train/0", "train/1", "valid/0"] {
+        fs::create_dir_all(dir.path().join(set)).unwrap();
+    }
+    image(0).save(dir.path().join("valid/0/0.png")).unwrap();
+    for name in 0..20 {
+        image(if name < 4 { 0 } else { name }).save(path(name)).unwrap();
+    }
+    assert!(fs::metadata(path(5)).unwrap().len() > 1 << 14 && fs::metadata(path(2)).unwrap().len() < 1 << 12);
+    fs::write(path(2), [fs::read(path(2)).unwrap(), vec![1; 9_000]].concat()).unwrap();
+    let dset = open(&dir).unwrap().train;
+    let order: Vec<usize> = (0..20).map(|i| i * 7 % 20).collect();
+    let (x, _) = dset.batch(&order).unwrap();
+    for (at, &i) in order.iter().enumerate() {
+        let name = dset.files()[i].file_stem().unwrap().to_str().unwrap().parse::<u32>().unwrap();
+        let expected = image(if name < 4 { 0 } else { name }).into_raw();
+        assert_eq!(x.narrow(0, at, 1).to_vec(), expected, "{name}");
+    }
 }
 
 #[test]
@@ -354,4 +389,34 @@ fn an_export_replaces_nothing() {
     let out = dir.path().join("out");
     assert!(MnistSample::export_png(dir.path(), &out).unwrap_err().to_string().contains("train-images"));
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "and leaves nothing half-way");
+}
+
+#[test]
+fn loaders_of_a_folder_have_fastai_s_defaults() {
+    let dir = tempfile::tempdir().unwrap();
+    for i in 0..70_u8 {
+        let class = if i % 2 == 0 { "even" } else { "odd" };
+        for set in ["train", "valid"] {
+            grey(dir.path().join(format!("{set}/{class}/{i}.png")), i);
+        }
+    }
+    let ImageDataLoaders { dls, .. } = ImageDataLoaders::from_folder(dir.path()).unwrap().seed(7);
+    let batches = |dl: &DataLoader<f32, i64>| dl.iter().map(Result::unwrap).collect::<Vec<_>>();
+    let (train, valid) = (batches(&dls.train), batches(&dls.valid));
+    let shapes =
+        |batches: &[(Tensor, _)]| batches.iter().map(|(x, _)| x.shape().to_vec()).collect::<Vec<_>>();
+    assert_eq!(shapes(&train), [[64, 3, 3, 4]], "what is left over of the training set is dropped");
+    assert_eq!(shapes(&valid), [[64, 3, 3, 4], [6, 3, 3, 4]]);
+    // Pixels lie between 0 and 1, targets belong to them, and only the training set is shuffled.
+    let values = |(x, y): &(Tensor, Tensor<i64>)| {
+        let pixel = |i| (x.get(&[i, 2, 1, 3]) * 255.0).round() as i64;
+        (0..y.size(0)).map(|i| (pixel(i), y.get(&[i]))).collect::<Vec<_>>()
+    };
+    assert!(values(&train[0]).iter().all(|(value, label)| value % 2 == *label));
+    assert_eq!(values(&valid[1]).iter().map(|(_, label)| *label).collect::<Vec<_>>(), [1; 6]);
+    assert!(values(&train[0]).iter().any(|(_, label)| *label == 0));
+    assert!(!values(&train[0]).is_sorted_by_key(|(_, label)| *label));
+    let again = ImageDataLoaders::from_folder(dir.path()).unwrap().seed(8).dls.train;
+    assert_ne!(values(&batches(&again)[0]), values(&train[0]), "the seed is the order's");
+    assert!(ImageDataLoaders::from_folder(dir.path().join("train")).is_err());
 }

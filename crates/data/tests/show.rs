@@ -53,6 +53,32 @@ fn images_and_labels_are_in_both_files() {
 }
 
 #[test]
+fn labels_have_lines_and_colours_below_a_title() {
+    let x = Tensor::<u8>::zeros(&[2, 8, 8]);
+    let plain = Sheet::new(&x, &["yes", "no"]);
+    let sheet = Sheet::new(&x, &["yes\nyes", "no\nyes"]).title("Actual/Prediction").right(&[true, false]);
+    let svg = sheet.to_svg();
+    let texts: Vec<&str> =
+        between(&svg, "<text ", "</text>").into_iter().map(|text| text.split_once('>').unwrap().1).collect();
+    assert_eq!(texts, ["Actual/Prediction", "yes", "yes", "no", "yes"]);
+    let [small, png] = [&plain, &sheet].map(|sheet| decoded(&sheet.to_png()));
+    assert!(png.height() > small.height() && png.width() > small.width());
+    let image: u32 = between(&svg, "<image ", ">")[1].split('"').nth(1).unwrap().parse().unwrap();
+    let columns = |color: [u8; 3]| -> Vec<u32> {
+        png.enumerate_pixels().filter(|pixel| pixel.2.0 == color).map(|pixel| pixel.0).collect()
+    };
+    let (green, red) = (columns([0, 128, 0]), columns([200, 0, 0]));
+    assert!(!green.is_empty() && green.iter().all(|x| *x < image), "below the first image");
+    assert!(!red.is_empty() && red.iter().all(|x| *x + 8 >= image), "below the second image");
+}
+
+#[test]
+#[should_panic(expected = "Sheet: 1 of 2 images right")]
+fn each_image_is_right_or_wrong() {
+    let _ = Sheet::new(&Tensor::<u8>::zeros(&[2, 4, 4]), &["x", "y"]).right(&[true]);
+}
+
+#[test]
 fn values_of_every_type_become_brightness() {
     let first =
         |sheet: Sheet| decoded(&STANDARD.decode(between(&sheet.to_svg(), "base64,", "\"")[0]).unwrap());

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 
 use downhill_data::{
-    Batch, DataLoader, Dataset, Error, IntToFloat, Keys, Position, RandomSampler, Result, TensorDataset,
-    WeightedRandomSampler,
+    Batch, Brightness, Contrast, DataLoader, Dataset, Error, Flip, IntToFloat, Keys, MixUp, Normalize,
+    OneHot, Pad, Position, RandomCrop, RandomErasing, RandomSampler, Rescale, Result, Rotate, TensorDataset,
+    Together, Warp, WeightedRandomSampler, Zoom,
 };
 use downhill_tensor::testing::bits_hash;
 use downhill_tensor::{Rng, Tensor};
@@ -52,6 +53,44 @@ fn any_number_of_workers_makes_the_same_bytes() {
         hashes(noisy().sampler(sampler).num_workers(workers).epoch(1))
     };
     assert_eq!(weighted(2), weighted(0));
+}
+
+/// All of the crate's own transforms, one behind the other.
+#[test]
+fn augmented_batches_are_the_same_bytes() {
+    let x = Tensor::from_fn(&[50, 3, 20, 16], |i| (i[0] * 31 + i[1] * 7 + i[2] * 5 + i[3] * 11) as u8);
+    let labels = Tensor::from_fn(&[50], |i| i[0] as i64 % 4);
+    let dl = |workers| {
+        DataLoader::new(TensorDataset::new(x.clone(), labels.clone()).unwrap())
+            .bs(8)
+            .shuffle(true)
+            .seed(7)
+            .num_workers(workers)
+            .after_batch(IntToFloat)
+            .after_batch(RandomCrop::new(18, 14))
+            .after_batch(
+                Together::of([Flip::new(0.5)]).and(Rotate::new(10.0, 0.75)).and(Zoom::new(1.0, 1.2, 0.5)),
+            )
+            .after_batch(Together::of([Warp::new(0.2, 0.5)]))
+            .after_batch(Brightness::new(0.2, 0.75))
+            .after_batch(Contrast::new(0.2, 0.75))
+            .after_batch(RandomErasing::new(0.5))
+            .after_batch(Rescale::new(12, 12))
+            .after_batch(Pad::new(14, 14))
+            .after_batch(Normalize::new(&[0.5; 3], &[0.25; 3]))
+            .after_batch(OneHot::new(4))
+            .after_batch(MixUp::new(0.4, 0.5))
+    };
+    let hashes = |workers, epoch| -> Vec<(u64, u64)> {
+        let batches = dl(workers).epoch(epoch).map(|batch| batch.unwrap());
+        batches.map(|(x, y)| (bits_hash(&x), bits_hash(&y))).collect()
+    };
+    let expected = [0, 1].map(|epoch| hashes(0, epoch));
+    assert_eq!(expected[0].len(), 7);
+    assert_ne!(expected[0], expected[1]);
+    for workers in [1, 2, 8] {
+        assert_eq!([0, 1].map(|epoch| hashes(workers, epoch)), expected, "{workers} workers");
+    }
 }
 
 #[test]
@@ -210,9 +249,9 @@ fn first_asks_for_one_batch_only() {
 }
 
 /// Waits at the barrier in every batch, so that a batch comes only if another one is made at the same time.
-struct Together(Barrier);
+struct Meeting(Barrier);
 
-impl Dataset for Together {
+impl Dataset for Meeting {
     type X = f32;
     type Y = i64;
     fn len(&self) -> usize {
@@ -228,7 +267,7 @@ impl Dataset for Together {
 
 #[test]
 fn workers_work_side_by_side() {
-    let dl = DataLoader::new(Together(Barrier::new(2))).bs(1).num_workers(2);
+    let dl = DataLoader::new(Meeting(Barrier::new(2))).bs(1).num_workers(2);
     assert_eq!(dl.epoch(0).map(|batch| batch.unwrap().0.size(0)).sum::<usize>(), 8);
 }
 

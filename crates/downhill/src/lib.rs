@@ -27,7 +27,7 @@
 //! | [`nn`] | layers, losses, initialisation, models, state dicts, `#[derive(Module)]` |
 //! | [`optim`] | optimizers, parameter groups, schedules |
 //! | [`data`] | datasets, loaders, transforms, file formats |
-//! | [`learner`] | the training loop, callbacks, metrics, checkpoints |
+//! | [`learner`] | the training loop, callbacks, metrics, checkpoints, plots, interpretation |
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -42,13 +42,13 @@ pub use downhill_tensor as tensor;
 pub mod prelude {
     pub use downhill_autograd::{Var, no_grad};
     pub use downhill_data::{
-        Brightness, Channels, Contrast, CsvTable, DataLoader, DataLoaders, Dataset, Flip, ImageFolder,
-        IntToFloat, MixUp, Normalize, OneHot, RandomCrop, RandomErasing, Resize, Rotate, TensorDataset,
-        Together, Warp, Zoom, random_split,
+        Brightness, Channels, Contrast, CsvTable, DataLoader, DataLoaders, Dataset, Flip, ImageDataLoaders,
+        ImageFolder, IntToFloat, MixUp, Normalize, OneHot, RandomCrop, RandomErasing, Resize, Rotate,
+        TensorDataset, Together, Warp, Zoom, random_split,
     };
     pub use downhill_learner::{
-        Callback, Checkpoint, Flow, Learner, Recorder, Stage, State, accuracy, batch_accuracy, cancel,
-        error_rate,
+        Callback, Checkpoint, ClassificationInterpretation, Flow, Learner, Recorder, ShowGraph, Stage, State,
+        TensorBoard, accuracy, batch_accuracy, cancel, error_rate, vision_learner,
     };
     pub use downhill_nn::{
         AdaptiveAvgPool2d, AdaptiveConcatPool2d, AdaptiveMaxPool2d, AvgPool2d, BatchNorm1d, BatchNorm2d,

@@ -2,7 +2,8 @@
 //!
 //! The loop announces what it is about to do and what it has just done. A [`Callback`] answers with a [`Flow`]: go on, or
 //! [`cancel`] one of the stages that are running. A stage that has begun always ends: its `after_` event reaches every
-//! callback, whatever was cancelled or went wrong inside.
+//! callback, whatever was cancelled or went wrong inside. If several callbacks break something off, the gravest counts: an
+//! error, or else the outermost stage.
 
 use std::any::Any;
 use std::ops::ControlFlow;
@@ -16,7 +17,7 @@ use crate::state::State;
 /// What a callback answers: `ControlFlow::Continue(())` to go on.
 pub type Flow = ControlFlow<Cancel>;
 
-/// A part of the training that has a beginning and an end, and that can be cancelled.
+/// A part of the training that has a beginning and an end, and that can be cancelled. Each is inside one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// All epochs.

@@ -7,6 +7,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -16,9 +17,10 @@ use downhill_optim::OptimState;
 use downhill_tensor::{Element, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::callback::{Callback, Flow};
+use crate::callback::{Callback, Flow, Stage};
 use crate::error::{Error, Result};
 use crate::learner::Learner;
+use crate::lr_find::LrFind;
 use crate::recorder::Recorder;
 use crate::state::State;
 use crate::train::{Core, Start};
@@ -79,7 +81,7 @@ impl Checkpoint {
 
     fn request(&mut self, state: &mut State) {
         self.last = Instant::now();
-        state.checkpoint = Some(Request { path: self.path.clone(), keep: self.keep });
+        state.checkpoints.push(Request { path: self.path.clone(), keep: self.keep });
     }
 }
 
@@ -101,7 +103,9 @@ impl Callback for Checkpoint {
     fn after_batch(&mut self, state: &mut State) -> Flow {
         let batches = self.every.is_some_and(|n| (state.train_iter + 1).is_multiple_of(n));
         let time = self.every_time.is_some_and(|time| self.last.elapsed() >= time);
-        if state.training && state.stopping.is_none() && (batches || time) {
+        // A batch that was cancelled is done with, too: its gradients may be waiting for those of the next.
+        let goes_on = matches!(state.stopping, None | Some(Stage::Batch));
+        if state.training && goes_on && (batches || time) {
             self.request(state);
         }
         Flow::Continue(())
@@ -154,19 +158,28 @@ pub(crate) struct Saved {
     grads: Vec<Option<Tensor>>,
     opt: OptimState,
     recorder: Recorder,
+    finds: Vec<LrFind>,
     callbacks: Vec<(String, Vec<u8>)>,
 }
 
 impl Core {
-    /// Writes the checkpoint that a callback asked for, if one did. The training goes on with `epoch` and `iter`.
+    /// Writes the checkpoints that callbacks asked for. The training goes on with `epoch` and `iter`.
     pub(crate) fn checkpoint(&mut self, epoch: usize, iter: usize) -> Result<()> {
-        let Some(Request { path, keep }) = self.state.checkpoint.take() else { return Ok(()) };
+        for Request { path, keep } in std::mem::take(&mut self.state.checkpoints) {
+            let bytes = checked::encode(&path, &self.saved(epoch, iter)?)?;
+            rotate(&path, keep)?;
+            downhill_tensor::file::write(&path, &bytes).map_err(Error::io(&path))?;
+        }
+        Ok(())
+    }
+
+    fn saved(&self, epoch: usize, iter: usize) -> Result<Saved> {
         let state = &self.state;
         let (train, valid) = (self.dls.train(), self.dls.valid().position());
         // Between epochs the loader is where the next one begins; within one it says where the one after begins.
         let train = if iter == 0 { (train.position().epoch, 0) } else { (state.loader_epoch, iter) };
         let callbacks = self.cbs.iter().map(|entry| (entry.cb.name().to_string(), entry.cb.save_state()));
-        let saved = Saved {
+        Ok(Saved {
             fit: state.fits,
             n_epoch: state.n_epoch,
             n_iter: self.dls.train().len(),
@@ -180,11 +193,9 @@ impl Core {
             grads: state.model.parameters().iter().map(|parameter| parameter.grad()).collect(),
             opt: state.opt.as_ref().expect("a training has an optimizer").state(),
             recorder: state.recorder.clone(),
+            finds: state.finds.clone(),
             callbacks: callbacks.filter(|(_, state)| !state.is_empty()).collect(),
-        };
-        let bytes = checked::encode(&path, &saved)?;
-        rotate(&path, keep)?;
-        downhill_tensor::file::write(&path, &bytes).map_err(Error::io(&path))
+        })
     }
 }
 
@@ -243,6 +254,10 @@ impl Pending {
                 format!("{} parameters", saved.grads.len()),
             ));
         }
+        let columns = |recorder: &Recorder| format!("a record of {}", recorder.metric_names.join(", "));
+        if saved.recorder.metric_names != state.recorder.metric_names {
+            return Err(self.differs(columns(&state.recorder), columns(&saved.recorder)));
+        }
         for (parameter, grad) in parameters.iter().zip(&saved.grads) {
             let (expected, found) = (parameter.shape(), grad.as_ref().map(Tensor::shape));
             if found.is_some_and(|found| *found != *expected) {
@@ -282,18 +297,24 @@ impl Pending {
 
 impl<Y: Element> Learner<Y> {
     /// Goes on from the checkpoint in `path`, if there is one: the training in which it was taken continues there, and
-    /// trainings before it in the program are passed over. So a program that is started again after it was killed
-    /// need not know how far it came.
+    /// trainings before it in the program are passed over, and learning rates that were looked for before it are those that
+    /// were found then. So a program that is started again after it was killed need not know how far it came. Trainings
+    /// that are passed over leave no record.
     ///
     /// # Errors
     /// If there is such a file and it cannot be read, is damaged, or is no checkpoint. That it is of another training is
     /// reported by that training.
     pub fn resume_from(mut self, path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        if path.exists() {
-            self.settings.pending = Some(Pending::read(path)?);
-        }
+        self.settings.pending = match Pending::read(path.as_ref()) {
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => None,
+            pending => Some(pending?),
+        };
         Ok(self)
+    }
+
+    /// What was found when a learning rate was looked for the time before, in the program that wrote the checkpoint.
+    pub(crate) fn found_before(&self) -> Option<LrFind> {
+        self.settings.pending.as_ref()?.saved.finds.get(self.core.state.finds.len()).cloned()
     }
 
     /// What the checkpoint that was read, if any, means for training number `fit`.
@@ -310,7 +331,10 @@ impl<Y: Element> Learner<Y> {
         let expected = describe(fit, n_epoch, n_iter);
         let found = describe(of, epochs, batches);
         if expected != found || epoch > n_epoch || iter > n_iter {
-            return Err(pending.differs(expected, format!("{found}, in epoch {epoch}, batch {iter}")));
+            let error = pending.differs(expected, format!("{found}, in epoch {epoch}, batch {iter}"));
+            // So that no other training begins as if there were no checkpoint, and writes over it.
+            self.settings.pending = Some(pending);
+            return Err(error);
         }
         Ok(Resume::Here(Box::new(pending)))
     }

@@ -38,6 +38,15 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// A plot could not be drawn, or there is no such kind of file.
+    #[error("{}: {message}", path.display())]
+    Plot {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
+
     /// A checkpoint is of another training.
     #[error("{}: expected a checkpoint of {expected}, found one of {found}", path.display())]
     Checkpoint {

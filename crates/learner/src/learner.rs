@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use downhill_autograd::Var;
 use downhill_data::DataLoaders;
-use downhill_nn::{AnyTensor, Forward, norm_bias_params, summary};
+use downhill_nn::{AnyTensor, Forward, Reduction, norm_bias_params, summary};
 use downhill_optim::{Adam, Groups, Hyper, Optimizer, PerGroup};
 use downhill_tensor::{Element, Tensor};
 
@@ -18,6 +18,7 @@ use crate::error::Result;
 use crate::metrics::{Erased, IntoMetric, short_name, typed};
 use crate::predict::Activation;
 use crate::recorder::{Record, Recorder};
+use crate::show::Looks;
 use crate::state::State;
 use crate::train::{Core, finished};
 
@@ -42,9 +43,17 @@ pub(crate) struct Settings {
     wd_bn_bias: bool,
     train_bn: bool,
     bar: bool,
-    pub(crate) activation: Activation,
-    pub(crate) vocab: Vec<String>,
+    activation: Option<Activation>,
+    /// What fits the loss.
+    loss_activation: Activation,
+    pub(crate) looks: Looks,
     pub(crate) pending: Option<Pending>,
+}
+
+impl Settings {
+    pub(crate) fn activation(&self) -> Activation {
+        self.activation.unwrap_or(self.loss_activation)
+    }
 }
 
 impl<Y: Element> Learner<Y> {
@@ -66,8 +75,9 @@ impl<Y: Element> Learner<Y> {
                 wd_bn_bias: false,
                 train_bn: true,
                 bar: true,
-                activation: Activation::None,
-                vocab: Vec::new(),
+                activation: None,
+                loss_activation: Activation::None,
+                looks: Looks::default(),
                 pending: None,
             },
         }
@@ -83,22 +93,35 @@ impl<Y: Element> Learner<Y> {
         self
     }
 
-    /// Sets the loss: a function of predictions and targets. It also sets the [`activation`](Self::activation) if it is a
-    /// function of this library: softmax for `cross_entropy`, sigmoid for `mnist_loss` and `bce_with_logits`.
+    /// Sets the loss: a function of predictions and targets. If it is one of this library, the
+    /// [`activation`](Self::activation) follows: softmax for `cross_entropy`, sigmoid for `mnist_loss`.
     #[must_use]
     pub fn loss_func<F>(mut self, loss_func: F) -> Self
     where
         F: Fn(&Var, &Tensor<Y>) -> Var + Send + Sync + 'static,
     {
-        self.settings.activation = Activation::of_loss(short_name::<F>());
+        self.settings.loss_activation = Activation::of_loss(short_name::<F>());
         self.core.state.loss_func = Some(Arc::new(move |preds, targets| loss_func(preds, &typed(targets))));
         self
     }
 
-    /// Sets what makes predictions of the model's output, for [`get_preds`](Self::get_preds).
+    /// Sets a loss that takes a [`Reduction`] as well, [`mse_loss`](downhill_nn::mse_loss), say: the mean is trained on. The
+    /// [`activation`](Self::activation) of `bce_with_logits` is the sigmoid.
+    #[must_use]
+    pub fn loss_func_with<F>(self, loss_func: F) -> Self
+    where
+        F: Fn(&Var, &Tensor<Y>, Reduction) -> Var + Send + Sync + 'static,
+    {
+        let mut learn = self.loss_func(move |preds, targets| loss_func(preds, targets, Reduction::Mean));
+        learn.settings.loss_activation = Activation::of_loss(short_name::<F>());
+        learn
+    }
+
+    /// Sets what makes predictions of the model's output, for [`get_preds`](Self::get_preds); what fits the loss unless
+    /// told.
     #[must_use]
     pub fn activation(mut self, activation: Activation) -> Self {
-        self.settings.activation = activation;
+        self.settings.activation = Some(activation);
         self
     }
 
@@ -171,7 +194,7 @@ impl<Y: Element> Learner<Y> {
     /// Sets the names of the classes.
     #[must_use]
     pub fn vocab<S: Into<String>>(mut self, vocab: impl IntoIterator<Item = S>) -> Self {
-        self.settings.vocab = vocab.into_iter().map(Into::into).collect();
+        self.settings.looks.vocab = vocab.into_iter().map(Into::into).collect();
         self
     }
 

@@ -36,6 +36,17 @@
 //! it, targets are an [`AnyTensor`](downhill_nn::AnyTensor). So the loop and the callbacks are compiled with this crate, and
 //! callbacks have no type parameter.
 //!
+//! # To look at
+//!
+//! | | |
+//! |---|---|
+//! | while it trains | the table and a bar, [`ShowGraph`], [`TensorBoard`], [`CsvLogger`], [`JsonLines`] |
+//! | how it trained | [`Recorder`]: `plot_loss`, `plot_metrics`, `plot_sched`; [`LrFind::plot_lr_find`]; [`LayerStats`] |
+//! | what it sees | [`Learner::show_batch`], [`Learner::show_results`] |
+//! | where it is wrong | [`ClassificationInterpretation`] |
+//!
+//! Plots and pictures are PNG or SVG files, as the name says. They need nothing of the system, fonts included.
+//!
 //! # Without surprises
 //!
 //! - [`Learner::lr_find`] leaves everything as it was, to the bit: model, optimizer, random numbers, the loader's position,
@@ -53,25 +64,31 @@ mod callbacks;
 mod checkpoint;
 mod error;
 mod fits;
+mod interpret;
 mod learner;
 mod loaders;
 mod lr_find;
 mod metrics;
+mod plot;
 mod predict;
 mod recorder;
 mod save;
+mod show;
 mod snapshot;
 mod state;
 mod train;
+mod vision;
 
 pub use callback::{Callback, Cancel, Flow, LayerHook, Stage, cancel, flow};
 pub use callbacks::{
     ActivationRecorder, CsvLogger, EarlyStopping, GradientAccumulation, GradientClip, JsonLines, LayerStats,
-    MissingGradients, MixUp, ParamScheduler, Progress, ReduceLROnPlateau, SaveModel, TerminateOnNaN,
+    MissingGradients, MixUp, ParamScheduler, Progress, ReduceLROnPlateau, SaveModel, ShowGraph, TensorBoard,
+    TerminateOnNaN,
 };
 pub use checkpoint::Checkpoint;
 pub use error::{Error, Result};
 pub use fits::Lr;
+pub use interpret::{ClassificationInterpretation, TopLoss};
 pub use learner::Learner;
 pub use lr_find::{LrFind, LrFindOptions};
 pub use metrics::{
@@ -79,6 +96,8 @@ pub use metrics::{
     Perplexity, Precision, R2Score, Recall, RocAuc, accuracy, batch_accuracy, error_rate, mae, mse,
     top_k_accuracy,
 };
+pub use plot::sparkline;
 pub use predict::{Activation, Prediction, Predictor, Preds, load_learner};
 pub use recorder::Recorder;
 pub use state::State;
+pub use vision::vision_learner;

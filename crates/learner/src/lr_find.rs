@@ -3,6 +3,7 @@
 
 use downhill_optim::{Hyper, Schedule};
 use downhill_tensor::Element;
+use serde::{Deserialize, Serialize};
 
 use crate::callback::{Callback, Flow, Stage, cancel};
 use crate::error::Result;
@@ -18,7 +19,7 @@ pub struct LrFindOptions {
     pub start_lr: f64,
     /// The last one; 10.
     pub end_lr: f64,
-    /// The number of batches; 100.
+    /// The number of batches; 100, and at least 6.
     pub num_it: usize,
     /// Whether to stop once the loss is four times its smallest value; true.
     pub stop_div: bool,
@@ -31,8 +32,8 @@ impl Default for LrFindOptions {
 }
 
 /// What [`Learner::lr_find`] saw: the smoothed loss of each batch and the learning rate that led there, without the
-/// first tenth of the batches and the last five.
-#[derive(Clone, Debug, PartialEq)]
+/// first tenth of the batches and the last five, and without what is NaN.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LrFind {
     /// The learning rates, ascending.
     pub lrs: Vec<f64>,
@@ -103,6 +104,16 @@ impl<Y: Element> Learner<Y> {
     /// # Panics
     /// As [`lr_find`](Self::lr_find), or if the learning rates are not positive.
     pub fn lr_find_with(&mut self, options: LrFindOptions) -> Result<LrFind> {
+        let found = match self.found_before() {
+            Some(found) => found,
+            None => self.mock_training(options)?,
+        };
+        self.core.state.finds.push(found.clone());
+        Ok(found)
+    }
+
+    fn mock_training(&mut self, options: LrFindOptions) -> Result<LrFind> {
+        let options = LrFindOptions { num_it: options.num_it.max(6), ..options };
         let LrFindOptions { start_lr, end_lr, num_it, .. } = options;
         self.core.dls.train().not_empty()?;
         let snapshot = Snapshot::of(&self.core);
@@ -122,7 +133,10 @@ impl<Y: Element> Learner<Y> {
         snapshot.restore(&mut self.core);
         result?;
         let end = recorder.losses.len().saturating_sub(5);
-        let seen = (num_it / 10).min(end)..end;
+        let start = (num_it / 10).min(end);
+        // From the first NaN on all are.
+        let end = (start..end).find(|&i| recorder.losses[i].is_nan()).unwrap_or(end);
+        let seen = start..end;
         Ok(LrFind { lrs: recorder.lrs[seen.clone()].to_vec(), losses: recorder.losses[seen].to_vec() })
     }
 }

@@ -193,7 +193,12 @@ impl Drop for Evaluation {
 
 impl<Y: Element> Learner<Y> {
     fn predicting(&self) -> Settings {
-        Settings { activation: self.settings.activation, vocab: self.settings.vocab.clone() }
+        Settings { activation: self.settings.activation(), vocab: self.settings.looks.vocab.clone() }
+    }
+
+    /// The predictions for a batch, in evaluation.
+    pub(crate) fn predictions(&self, xb: &Tensor) -> Tensor {
+        self.predicting().batch(self.model(), xb)
     }
 
     /// Writes what is needed to predict: the model's state, the activation and the names of the classes. [`load_learner`]
@@ -230,6 +235,7 @@ impl<Y: Element> Learner<Y> {
 
     fn preds_of_epoch(&self, dl: &DataLoader<f32, Y>, epoch: u64, with_loss: bool) -> Result<Preds<Y>> {
         let _modes = Evaluation::of(self.model());
+        let activation = self.settings.activation();
         let (mut preds, mut targets, mut losses) = (Vec::new(), Vec::new(), Vec::new());
         for batch in dl.epoch(epoch) {
             let (xb, yb) = batch?;
@@ -237,7 +243,7 @@ impl<Y: Element> Learner<Y> {
             if with_loss {
                 losses.extend((0..yb.size(0)).map(|i| self.item_loss(&output, &yb, i)));
             }
-            preds.push(self.settings.activation.apply(output));
+            preds.push(activation.apply(output));
             targets.push(yb);
         }
         if preds.is_empty() {
@@ -248,12 +254,7 @@ impl<Y: Element> Learner<Y> {
             let n = losses.len();
             Tensor::from_vec(losses, &[n])
         });
-        Ok(Preds {
-            decoded: self.settings.activation.decode(&preds),
-            preds,
-            targets: cat(&targets, 0),
-            losses,
-        })
+        Ok(Preds { decoded: activation.decode(&preds), preds, targets: cat(&targets, 0), losses })
     }
 
     /// The loss of one item: that of a batch of it alone.
@@ -279,16 +280,20 @@ impl<Y: Element> Learner<Y> {
     /// What the data loaders report, and [`downhill_data::Error::NoBatches`] if one is empty.
     ///
     /// # Panics
-    /// If shapes do not fit, or `n` is zero.
+    /// If shapes do not fit, `n` is zero, or the targets of `augmented` are others or in another order: it must not be
+    /// shuffled.
     #[track_caller]
     pub fn tta(&self, augmented: &DataLoader<f32, Y>, n: usize, beta: f32) -> Result<Preds<Y>> {
         assert!(n > 0, "tta: n must be positive");
         let plain = self.get_preds()?;
-        let mut sum = self.preds_of_epoch(augmented, 0, false)?.preds;
-        for epoch in 1..n as u64 {
-            sum = sum + self.preds_of_epoch(augmented, epoch, false)?.preds;
+        let mut sum = plain.preds.zeros_like();
+        for epoch in 0..n as u64 {
+            let Preds { preds, targets, .. } = self.preds_of_epoch(augmented, epoch, false)?;
+            let same = targets.shape() == plain.targets.shape() && targets.iter().eq(plain.targets.iter());
+            assert!(same, "tta: the targets are not those of the validation set, in its order");
+            sum = sum + preds;
         }
         let preds = sum * ((1.0 - beta) / n as f32) + &plain.preds * beta;
-        Ok(Preds { decoded: self.settings.activation.decode(&preds), preds, ..plain })
+        Ok(Preds { decoded: self.settings.activation().decode(&preds), preds, ..plain })
     }
 }

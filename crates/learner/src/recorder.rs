@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::callback::{Callback, Flow, Stage};
 use crate::metrics::AnyMetric;
+use crate::plot::sparkline;
 use crate::state::State;
 
 /// The record of the last training.
@@ -49,7 +50,7 @@ impl Recorder {
         Some(self.values.iter().map(|row| row[at]).collect())
     }
 
-    /// The smoothed losses as a line of text, `width` letters at most, each the mean of as many batches.
+    /// The smoothed losses as a line of text, `width` letters at most, each the mean of as many batches: [`sparkline`].
     ///
     /// ```
     /// use downhill_learner::Recorder;
@@ -59,19 +60,7 @@ impl Recorder {
     /// assert_eq!(recorder.sparkline(3), "█▃▁");
     /// ```
     pub fn sparkline(&self, width: usize) -> String {
-        const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-        let per = self.losses.len().div_ceil(width.max(1)).max(1);
-        let means = self.losses.chunks(per).map(|part| part.iter().sum::<f64>() / part.len() as f64);
-        let means: Vec<f64> = means.collect();
-        let finite = means.iter().copied().filter(|x| x.is_finite());
-        let (low, high) =
-            finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
-        let bar = |x: &f64| match (x - low) / (high - low) {
-            _ if !x.is_finite() => '?',
-            share if share.is_finite() => BARS[(share * 7.0).round() as usize],
-            _ => BARS[0],
-        };
-        means.iter().map(bar).collect()
+        sparkline(&self.losses, width)
     }
 
     /// One training batch is done.
@@ -100,8 +89,7 @@ impl Recorder {
     /// # Panics
     /// If that epoch is not done.
     pub fn line(&self, epoch: usize) -> String {
-        let seconds = self.times[epoch].as_secs();
-        let time = format!("{:02}:{:02}", seconds / 60, seconds % 60);
+        let time = format_time(self.times[epoch]);
         let values = self.values[epoch].iter().map(|v| format!("{v:.6}"));
         self.row([epoch.to_string()].into_iter().chain(values).chain([time]))
     }
@@ -120,6 +108,13 @@ impl Recorder {
         }
         line.trim_end().to_string()
     }
+}
+
+/// `minutes:seconds`, with the hours before them if there are any, as fastai writes it.
+pub(crate) fn format_time(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let short = format!("{:02}:{:02}", seconds / 60 % 60, seconds % 60);
+    if seconds < 3600 { short } else { format!("{}:{short}", seconds / 3600) }
 }
 
 /// fastai's `AvgSmoothLoss`: an exponentially weighted average (0.98), debiased.
@@ -234,6 +229,12 @@ mod tests {
         smooth.add(1.0);
         // By hand: (0.98 · 0.02 · 3 + 0.02 · 1) / (1 - 0.98²).
         assert!((smooth.value() - (0.98 * 0.02 * 3.0 + 0.02) / (1.0 - 0.98 * 0.98)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn hours_are_told_if_there_are_any() {
+        let told = |seconds| format_time(Duration::from_secs(seconds));
+        assert_eq!([told(59), told(3599), told(36_061)], ["00:59", "59:59", "10:01:01"]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use downhill_tensor::{Rng, Tensor};
 
 use crate::callback::Stage;
 use crate::checkpoint::Request;
+use crate::lr_find::LrFind;
 use crate::recorder::Recorder;
 
 /// A loss without the type of its targets.
@@ -61,8 +62,10 @@ pub struct State {
     pub fits: u64,
     /// The epoch of the training loader that this epoch is, for checkpoints.
     pub(crate) loader_epoch: u64,
-    /// That a callback asked for a checkpoint.
-    pub(crate) checkpoint: Option<Request>,
+    /// The checkpoints that callbacks asked for.
+    pub(crate) checkpoints: Vec<Request>,
+    /// What was found when learning rates were looked for, for a program that is started again.
+    pub(crate) finds: Vec<LrFind>,
     pub(crate) loss_func: Option<Arc<AnyLoss>>,
 }
 
@@ -90,7 +93,8 @@ impl State {
             logging: true,
             fits: 0,
             loader_epoch: 0,
-            checkpoint: None,
+            checkpoints: Vec::new(),
+            finds: Vec::new(),
             loss_func: None,
         }
     }

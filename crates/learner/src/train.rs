@@ -39,6 +39,9 @@ pub(crate) struct Start {
 impl Core {
     /// Trains from `start` to the end.
     pub(crate) fn run(&mut self, start: Start, resume: &mut dyn FnMut(&mut Core) -> Result<()>) -> Flow {
+        // What a training that was broken off had in hand is not this one's.
+        self.state.opt().zero_grad();
+        self.state.checkpoints.clear();
         self.around(Stage::Fit, |this| {
             flow(resume(this))?;
             for epoch in start.epoch..this.state.n_epoch {
@@ -89,7 +92,9 @@ impl Core {
             self.state.train_iter += usize::from(self.state.training);
             self.state.clear_batch(&self.empty);
             outcome?;
-            flow(self.checkpoint(self.state.epoch, self.state.iter + 1))?;
+            if self.state.training {
+                flow(self.checkpoint(self.state.epoch, self.state.iter + 1))?;
+            }
         }
         Continue(())
     }
@@ -143,26 +148,20 @@ impl Core {
         };
         let after = self.tell(Event::After(stage));
         self.state.stopping = outer;
-        match caught(flow) {
-            Continue(()) => caught(after),
-            first => first,
-        }
+        graver(caught(flow), caught(after))
     }
 
     /// Tells every callback of `event`. The first that does not go on is the last to be told, but for the end of a stage,
     /// of which all are told.
     pub(crate) fn tell(&mut self, event: Event) -> Flow {
-        let mut first = Continue(());
+        let mut answer = Continue(());
         for entry in self.cbs.iter_mut().filter(|entry| !entry.asleep) {
-            let flow = event.tell(&mut *entry.cb, &mut self.state);
-            if flow.is_break() && first.is_continue() {
-                first = flow;
-                if !matches!(event, Event::After(_)) {
-                    break;
-                }
+            answer = graver(answer, event.tell(&mut *entry.cb, &mut self.state));
+            if answer.is_break() && !matches!(event, Event::After(_)) {
+                break;
             }
         }
-        first
+        answer
     }
 
     /// Adds a callback behind those of its order and lower ones.
@@ -170,6 +169,17 @@ impl Core {
         let at = self.cbs.partition_point(|entry| entry.cb.order() <= cb.order());
         self.cbs.insert(at, Entry { cb, once, asleep: false });
     }
+}
+
+/// The graver of two answers: a failure before the end of a stage, and that before the end of a stage inside it. Of equals,
+/// the first.
+fn graver(one: Flow, other: Flow) -> Flow {
+    let rank = |flow: &Flow| match flow {
+        Break(Cancel::Failed(_)) => 0,
+        Break(Cancel::Stage(stage)) => 1 + *stage as usize,
+        Continue(()) => usize::MAX,
+    };
+    if rank(&other) < rank(&one) { other } else { one }
 }
 
 /// The result of what was run at the outermost level.

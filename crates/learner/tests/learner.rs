@@ -3,11 +3,18 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use downhill_autograd::{Var, no_grad};
-use downhill_data::{Batch, DataLoader, DataLoaders, Dataset, Error, Result, TensorDataset};
-use downhill_learner::{Error as LearnerError, Learner, batch_accuracy};
-use downhill_nn::{Forward, Linear, Module, mnist_loss};
+use downhill_data::{
+    Batch, DataLoader, DataLoaders, Dataset, Error, ImageDataLoaders, Result, TensorDataset,
+};
+use downhill_learner::{Error as LearnerError, Learner, accuracy, batch_accuracy, vision_learner};
+use downhill_nn::{Forward, Linear, Module, cross_entropy, mnist_loss, resnet18};
 use downhill_optim::{BasicOptim, Optimizer, Sgd};
 use downhill_tensor::{Rng, Tensor};
+
+#[path = "learner/memory.rs"]
+mod memory;
+#[path = "learner/same_bits.rs"]
+mod same_bits;
 
 fn data(n: usize, seed: u64) -> TensorDataset<f32, i64> {
     let x = Tensor::<f32>::randn(&[n, 3], &mut Rng::new(seed));
@@ -96,34 +103,6 @@ fn validation_leaves_the_model_alone() {
     assert!(learn.model().parameters().iter().all(|p| p.grad().is_none()));
 }
 
-#[test]
-fn training_has_the_same_bits_at_any_number_of_threads() {
-    let train = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| {
-            // Wide enough that matrix products and sums are split.
-            let x = Tensor::<f32>::randn(&[512, 784], &mut Rng::new(1));
-            let y = x.narrow(1, 0, 1).gt(0.0).to::<i64>();
-            let dl = DataLoader::new(TensorDataset::new(x, y).unwrap()).bs(256);
-            let rng = &mut Rng::new(2);
-            let net: downhill_nn::Sequential = downhill_nn::sequential![
-                Linear::new(784, 300, rng),
-                downhill_nn::ReLU,
-                Linear::new(300, 1, rng)
-            ];
-            let mut learn =
-                Learner::new(DataLoaders::new(dl.clone(), dl), net).loss_func(mnist_loss).no_logging();
-            learn.fit(3, 0.1).unwrap();
-            let bits = |p: Var| downhill_tensor::testing::bits_hash(&p.value());
-            learn.model().parameters().into_iter().map(bits).collect::<Vec<_>>()
-        })
-    };
-    let one = train(1);
-    for threads in [2, 3, 8] {
-        assert_eq!(train(threads), one, "{threads} threads");
-    }
-}
-
 /// Fails at the batch with this number.
 struct Failing(AtomicUsize);
 
@@ -168,4 +147,27 @@ fn empty_loaders_are_an_error_not_nan() {
             Learner::new(DataLoaders::new(train, valid), model()).loss_func(mnist_loss).no_logging();
         assert!(matches!(learn.fit(1, 0.1), Err(LearnerError::Data(Error::NoBatches { items: 3, bs: 16 }))));
     }
+}
+
+#[test]
+fn a_vision_learner_knows_its_classes_and_learns() {
+    let loader = |seed| {
+        let noise = Tensor::<f32>::randn(&[24, 3, 8, 8], &mut Rng::new(seed)) * 0.1;
+        let y = Tensor::from_slice(&(0..24).map(|i| i % 3).collect::<Vec<i64>>(), &[24]);
+        let x = noise + y.to::<f32>().reshape(&[24, 1, 1, 1]);
+        DataLoader::new(TensorDataset::new(x, y).unwrap()).bs(8)
+    };
+    let dls = ImageDataLoaders::new(DataLoaders::new(loader(1), loader(2)), ["dark", "grey", "bright"]);
+    let mut learn = vision_learner(dls, resnet18, &mut Rng::new(3))
+        .loss_func(cross_entropy)
+        .metrics(accuracy)
+        .no_logging();
+    learn.fit(4, 1e-3).unwrap();
+    let groups: Vec<usize> = learn.opt().unwrap().groups().iter().map(|group| group.params().len()).collect();
+    assert_eq!(groups.len(), 3, "{groups:?}");
+    let losses = &learn.recorder().losses;
+    assert!(losses[11] < losses[0], "{losses:?}");
+    let prediction = learn.predict(&Tensor::ones(&[3, 8, 8]));
+    assert_eq!(prediction.pred.shape(), [3], "one probability for each class");
+    assert!(["dark", "grey", "bright"].contains(&prediction.label.as_deref().unwrap()), "{prediction:?}");
 }

@@ -14,6 +14,11 @@ use downhill_optim::{Adam, Hyper, Sgd, slice};
 use downhill_tensor::testing::bits_hash;
 use downhill_tensor::{Rng, Tensor};
 
+#[path = "training/edges.rs"]
+mod edges;
+#[path = "training/visual.rs"]
+mod visual;
+
 fn data(n: usize, seed: u64) -> TensorDataset<f32, i64> {
     let x = Tensor::<f32>::randn(&[n, 3], &mut Rng::new(seed));
     let y = x.sum_keepdim(1).gt(0.3).to::<i64>();

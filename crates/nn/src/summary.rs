@@ -53,7 +53,6 @@ pub fn summary<T: Float>(model: &(impl Forward<T> + ?Sized), input: &[usize]) ->
     table += &format!("{double}\n");
     line(&mut table, ["Layer (type)", "Output Shape", "Param #", "Trainable"]);
     table += &format!("{double}\n");
-    let mut counted: Vec<Var<T>> = Vec::new();
     for (i, row) in rows.iter().enumerate() {
         // The shape is told where it changes.
         if i == 0 || row.output != row.input {
@@ -66,14 +65,11 @@ pub fn summary<T: Float>(model: &(impl Forward<T> + ?Sized), input: &[usize]) ->
         let trained = row.parameters.first().map(|p| if p.requires_grad() { "True" } else { "False" });
         let count = if row.parameters.is_empty() { String::new() } else { count.to_string() };
         line(&mut table, [row.type_name, "", &count, trained.unwrap_or_default()]);
-        for parameter in &row.parameters {
-            if !counted.iter().any(|known| known.same(parameter)) {
-                counted.push(parameter.clone());
-            }
-        }
     }
+    // Of the model, not of the rows: a layer that has others inside may have parameters of its own.
+    let parameters = model.parameters();
     let count = |trained: bool| -> usize {
-        counted.iter().filter(|p| p.requires_grad() == trained).map(|p| p.value().numel()).sum()
+        parameters.iter().filter(|p| p.requires_grad() == trained).map(|p| p.value().numel()).sum()
     };
     let (trained, frozen) = (count(true), count(false));
     table += &format!("{single}\n\n");

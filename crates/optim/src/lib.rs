@@ -100,7 +100,7 @@ pub use adadelta::{Adadelta, AdadeltaRule};
 pub use adagrad::{Adagrad, AdagradRule};
 pub use adam::{Adam, AdamRule, AdamW};
 pub use basic::BasicOptim;
-pub use clip::{clip_grad_norm_, clip_grad_value_};
+pub use clip::{clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm};
 pub use error::Error;
 pub use groups::{Groups, Param, ParamGroup};
 pub use hypers::{Hyper, Hypers, PerGroup, UnknownHyper, slice, slice_to};

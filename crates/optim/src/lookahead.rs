@@ -71,8 +71,13 @@ impl<T: Float, O: Optimizer<T>> Lookahead<O, T> {
     }
 
     /// Sets how far the slow copies follow.
+    ///
+    /// # Panics
+    /// If `alpha` is not between 0 and 1.
+    #[track_caller]
     #[must_use]
     pub fn alpha(mut self, alpha: f64) -> Self {
+        assert!((0.0..=1.0).contains(&alpha), "Lookahead: alpha must be between 0 and 1, got {alpha}");
         self.alpha = alpha;
         self
     }
@@ -136,6 +141,8 @@ impl<T: Float, O: Optimizer<T>> Optimizer<T> for Lookahead<O, T> {
     fn load_state(&mut self, mut state: OptimState<T>) -> Result<(), Error> {
         let own = self.inner.state();
         state.check(&Self::name(&own.optimizer), self.inner.groups(), own.params.len())?;
+        // They are there for all parameters or for none.
+        let expected = state.steps > 0 || state.params.iter().any(|saved| saved.get("slow").is_some());
         let mut slow = Vec::new();
         for (param, (saved, var)) in state.params.iter_mut().zip(params(self.inner.groups())).enumerate() {
             match saved.take("slow") {
@@ -148,7 +155,7 @@ impl<T: Float, O: Optimizer<T>> Optimizer<T> for Lookahead<O, T> {
                         found: tensor.shape().to_vec(),
                     });
                 }
-                None if state.steps == 0 => {}
+                None if !expected => {}
                 None => {
                     return Err(Error::Value {
                         param,

@@ -75,26 +75,30 @@ pub trait Rule<T: Float>: Send {
     );
 }
 
-/// What weight decay does to a parameter and its gradient before the rule sees them.
+/// What weight decay does to a parameter and its gradient before the rule sees them, and
+/// [maximizing](Stepper::maximize) to the gradient before that.
 #[derive(Clone, Copy, Debug)]
 pub struct Decay<T> {
     /// What the parameter is multiplied by.
     keep: T,
     /// How much of the parameter is added to the gradient.
     l2: T,
+    /// What the gradient is multiplied by: 1 or -1.
+    sign: T,
 }
 
 impl<T: Float> Decay<T> {
-    fn new(h: &Hypers, decoupled: bool) -> Self {
+    fn new(h: &Hypers, decoupled: bool, maximize: bool) -> Self {
         let (keep, l2) = if decoupled { (1.0 - h.lr * h.wd, 0.0) } else { (1.0, h.wd) };
-        Decay { keep: T::from_f64(keep), l2: T::from_f64(l2) }
+        let sign = if maximize { -1.0 } else { 1.0 };
+        Decay { keep: T::from_f64(keep), l2: T::from_f64(l2), sign: T::from_f64(sign) }
     }
 
-    /// An element of the parameter and of the gradient, with weight decay: `(p, g + wd · p)`, or
-    /// `((1 - lr · wd) · p, g)` if it is decoupled.
+    /// An element of the parameter and of the gradient, with weight decay: `(p, ±g + wd · p)`, or
+    /// `((1 - lr · wd) · p, ±g)` if it is decoupled.
     #[inline(always)]
     pub fn apply(self, p: T, g: T) -> (T, T) {
-        (p * self.keep, g + p * self.l2)
+        (p * self.keep, g * self.sign + p * self.l2)
     }
 }
 
@@ -105,6 +109,7 @@ pub struct Stepper<R, T: Float = f32> {
     states: Vec<ParamState<T>>,
     steps: u64,
     decoupled: bool,
+    maximize: bool,
 }
 
 impl<R: Rule<T>, T: Float> Stepper<R, T> {
@@ -116,7 +121,7 @@ impl<R: Rule<T>, T: Float> Stepper<R, T> {
     pub fn from_rule(rule: R, params: impl Into<Groups<T>>, hypers: Hypers) -> Self {
         let groups = params.into().prepare(rule.name(), hypers);
         let states = groups.iter().flat_map(ParamGroup::params).map(|_| ParamState::default()).collect();
-        Stepper { rule, groups, states, steps: 0, decoupled: false }
+        Stepper { rule, groups, states, steps: 0, decoupled: false, maximize: false }
     }
 
     /// Sets the weight decay of all groups that have none of their own.
@@ -131,6 +136,26 @@ impl<R: Rule<T>, T: Float> Stepper<R, T> {
     #[must_use]
     pub fn decoupled_weight_decay(mut self, decoupled: bool) -> Self {
         self.decoupled = decoupled;
+        self
+    }
+
+    /// Chooses to go up the gradient, for what is to become large; weight decay makes smaller all the same. PyTorch's
+    /// `maximize`.
+    ///
+    /// ```
+    /// use downhill_autograd::Var;
+    /// use downhill_optim::{Optimizer, Sgd};
+    /// use downhill_tensor::Tensor;
+    ///
+    /// let w = Var::parameter(Tensor::from([3.0_f32]));
+    /// let mut opt = Sgd::new(vec![w.clone()], 0.5).maximize(true);
+    /// w.sum(..).backward();
+    /// opt.step();
+    /// assert_eq!(w.item(), 3.5);
+    /// ```
+    #[must_use]
+    pub fn maximize(mut self, maximize: bool) -> Self {
+        self.maximize = maximize;
         self
     }
 
@@ -167,7 +192,7 @@ impl<R: Rule<T>, T: Float> Optimizer<T> for Stepper<R, T> {
                     continue;
                 }
                 let hypers = param.hypers(&group.hypers);
-                let decay = Decay::new(&hypers, self.decoupled);
+                let decay = Decay::new(&hypers, self.decoupled, self.maximize);
                 param.var().step_(|data, grad| {
                     state.step += 1;
                     self.rule.update(data, grad, state, &hypers, decay);

@@ -67,6 +67,18 @@ impl<E: Element> Tensor<E> {
         Arc::ptr_eq(&self.storage, &other.storage)
     }
 
+    /// Whether `self` and `other` are handles on the same elements of one storage, in the same order.
+    /// `torch.Tensor.is_set_to`.
+    ///
+    /// ```
+    /// # use downhill_tensor::Tensor;
+    /// let t = Tensor::from([[1, 2], [3, 4_i64]]);
+    /// assert!(t.is_set_to(&t.clone()) && !t.is_set_to(&t.t()) && t.shares_storage(&t.t()));
+    /// ```
+    pub fn is_set_to(&self, other: &Self) -> bool {
+        self.shares_storage(other) && self.layout == other.layout
+    }
+
     /// The elements as a slice, if they lie in row-major order without gaps.
     pub fn as_slice(&self) -> Option<&[E]> {
         self.is_contiguous().then(|| self.dense_slice())

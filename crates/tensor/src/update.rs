@@ -4,6 +4,8 @@
 //! averages are read together, and parameter and averages are written together. Nothing is stored in between, which
 //! for tensors larger than the caches is the difference between one pass over memory and a dozen.
 
+use std::array;
+
 use rayon::prelude::*;
 
 use crate::element::Element;
@@ -175,29 +177,64 @@ fn update_run<E: Element, const M: usize, const N: usize>(
     steps: [usize; N],
     f: &impl Fn([E; M], [E; N]) -> [E; M],
 ) {
-    // The results go by way of a block that nothing else can point into: the compiler could not tell otherwise that
-    // writing one target leaves the others alone, and would not do several elements at a time.
-    let mut results = [[E::default(); BLOCK]; M];
-    let len = targets[0].len();
     for_each_block(
-        len,
+        targets[0].len(),
         data,
         at,
         steps,
         #[inline(always)]
         |start, len, rows| {
-            let own = targets.each_ref().map(|t| &t[start..][..len]);
-            for i in 0..len {
-                let new = f(own.map(|row| row[i]), rows.map(|row| row[i]));
+            if len == BLOCK {
+                let own = array::from_fn(|k| whole(&targets[k][start..][..BLOCK]));
+                let results = update_block(own, array::from_fn(|k| whole(rows[k])), BLOCK, f);
                 for k in 0..M {
-                    results[k][i] = new[k];
+                    targets[k][start..][..BLOCK].copy_from_slice(&results[k]);
                 }
-            }
-            for (target, result) in targets.iter_mut().zip(&results) {
-                target[start..][..len].copy_from_slice(&result[..len]);
+            } else {
+                let own: [_; M] = array::from_fn(|k| padded(&targets[k][start..][..len]));
+                let rows: [_; N] = array::from_fn(|k| padded(rows[k]));
+                let results = update_block(own.each_ref(), rows.each_ref(), len, f);
+                for k in 0..M {
+                    targets[k][start..][..len].copy_from_slice(&results[k][..len]);
+                }
             }
         },
     );
+}
+
+/// What becomes of the first `len` elements of a block.
+///
+/// The results go by way of an array that nothing else can point into: the compiler could not tell otherwise that writing
+/// one target leaves the others alone, and would not do several elements at a time. Of a block whose length it knows, it
+/// leaves them in registers.
+#[inline(always)]
+fn update_block<E: Element, const M: usize, const N: usize>(
+    own: [&[E; BLOCK]; M],
+    rows: [&[E; BLOCK]; N],
+    len: usize,
+    f: &impl Fn([E; M], [E; N]) -> [E; M],
+) -> [[E; BLOCK]; M] {
+    let mut results = [[E::default(); BLOCK]; M];
+    for i in 0..len {
+        let new = f(own.map(|row| row[i]), rows.map(|row| row[i]));
+        for k in 0..M {
+            results[k][i] = new[k];
+        }
+    }
+    results
+}
+
+#[inline(always)]
+fn whole<E>(row: &[E]) -> &[E; BLOCK] {
+    row.try_into().expect("as long as a block")
+}
+
+/// A copy of the row with as much behind it as makes a block.
+#[inline(always)]
+fn padded<E: Element>(row: &[E]) -> [E; BLOCK] {
+    let mut block = [E::default(); BLOCK];
+    block[..row.len()].copy_from_slice(row);
+    block
 }
 
 /// Adds a run's terms to `lanes`.

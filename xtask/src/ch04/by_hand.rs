@@ -3,8 +3,8 @@
 use anyhow::Result;
 use downhill::prelude::*;
 
-use super::{Context, book, calc_grad, rows, validate_epoch};
-use crate::report::Row;
+use super::{Context, accuracy_curve, book, calc_grad, rows, validate_epoch};
+use crate::report::Findings;
 
 fn init_params(size: &[usize], rng: &mut Rng) -> Var {
     Var::parameter(Tensor::randn(size, rng))
@@ -29,7 +29,7 @@ fn train_epoch(
     Ok(())
 }
 
-pub(super) fn run(ctx: &Context) -> Result<Vec<Row>> {
+pub(super) fn run(ctx: &Context, out: &mut Findings) -> Result<()> {
     let runs = ctx.for_each_seed(|rng| {
         let weights = init_params(&[28 * 28, 1], rng);
         let bias = init_params(&[1], rng);
@@ -45,5 +45,7 @@ pub(super) fn run(ctx: &Context) -> Result<Vec<Row>> {
         Ok(accuracies)
     })?;
     let names = |i| if i == 0 { "untrained".to_string() } else { format!("after epoch {i}") };
-    Ok(rows("by-hand", names, &book::BY_HAND, &runs))
+    rows(out, names, &book::BY_HAND, &runs, book::BY_HAND_TORCH);
+    accuracy_curve(out, "train_epoch, 21 times", &book::BY_HAND, runs);
+    Ok(())
 }

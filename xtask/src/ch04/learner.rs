@@ -3,13 +3,14 @@
 use anyhow::Result;
 use downhill::prelude::*;
 
-use super::{Context, book, rows};
-use crate::report::{Printed, Row};
+use super::{Context, book, column};
+use crate::report::{Figure, Findings, Printed, Torch};
 
-pub(super) fn run(ctx: &Context) -> Result<Vec<Row>> {
+pub(super) fn run(ctx: &Context, out: &mut Findings) -> Result<()> {
     let lr = 1.0;
     let runs = ctx.for_each_seed(|rng| fit(ctx, Linear::new(28 * 28, 1, rng), 10, lr))?;
-    Ok(table_rows("learner", &book::LEARNER, &runs))
+    table(out, "learn.fit(10, lr=lr)", &book::LEARNER, &runs, None);
+    Ok(())
 }
 
 /// `Learner(dls, model, opt_func=SGD, loss_func=mnist_loss, metrics=batch_accuracy).fit(n_epoch, lr)`, and the numbers
@@ -25,11 +26,24 @@ pub(super) fn fit(ctx: &Context, model: impl Forward + 'static, n_epoch: usize, 
     Ok(learn.recorder().values.concat())
 }
 
-pub(super) fn table_rows<const N: usize>(
-    section: &str,
-    table: &[[Printed; 3]; N],
+/// The table's rows, of which the last is also compared with PyTorch's, and a figure of each column.
+pub(super) fn table<const N: usize>(
+    out: &mut Findings,
+    title: &str,
+    book: &[[Printed; 3]; N],
     runs: &[Vec<f64>],
-) -> Vec<Row> {
+    torch: Option<Torch>,
+) {
     let columns = ["train_loss", "valid_loss", "batch_accuracy"];
-    rows(section, |i| format!("epoch {}: {}", i / 3, columns[i % 3]), table.as_flattened(), runs)
+    for (i, &printed) in book.as_flattened().iter().enumerate() {
+        let last = i + 1 == 3 * N;
+        let name = format!("epoch {}: {}", i / 3, columns[i % 3]);
+        out.runs(name, printed, &column(runs, i), torch.filter(|_| last));
+    }
+    for (i, name) in columns.iter().enumerate() {
+        let (x, y) = ("epoch".into(), (*name).into());
+        let book = book.iter().map(|row| row[i].value).collect();
+        let runs = runs.iter().map(|run| run.iter().copied().skip(i).step_by(3).collect()).collect();
+        out.figure(Figure::Curves { title: format!("{title}: {name}"), x, y, first_x: 0.0, book, runs });
+    }
 }

@@ -3,19 +3,21 @@
 mod book;
 mod by_hand;
 mod learner;
-mod mnist;
 mod optimizer;
 mod pixel_similarity;
+mod pixels;
 mod simple_net;
 
 use anyhow::{Context as _, Result};
 use downhill::data::MnistSample;
 use downhill::prelude::*;
 
-use crate::report::{Printed, Row};
+use crate::report::{Figure, Findings, Printed, Torch};
 
 /// What every section is given.
 pub(crate) struct Context {
+    /// Whether the full MNIST files are there.
+    pub(crate) full: bool,
     pub(crate) sample: MnistSample,
     pub(crate) dls: DataLoaders<f32, i64>,
     /// Each random result is computed once for each of these.
@@ -34,7 +36,7 @@ impl Context {
             embedded()?
         };
         let dls = data_loaders(&sample, 256)?;
-        Ok(Context { sample, dls, seeds, tick })
+        Ok(Context { full, sample, dls, seeds, tick })
     }
 
     /// A result for each seed.
@@ -62,57 +64,64 @@ pub(crate) struct Section {
     pub(crate) title: &'static str,
     /// How often it ticks for each seed.
     pub(crate) epochs: u64,
-    /// Whether the embedded sample is not enough.
-    pub(crate) needs_mnist: bool,
-    pub(crate) run: fn(&Context) -> Result<Vec<Row>>,
+    /// Whether there is something in it that the embedded sample is not enough for.
+    pub(crate) wants_mnist: bool,
+    pub(crate) run: fn(&Context, &mut Findings) -> Result<()>,
+}
+
+impl Section {
+    /// The file with its code, from the repository's root.
+    pub(crate) fn code(&self) -> String {
+        format!("xtask/src/ch04/{}.rs", self.key.replace('-', "_"))
+    }
+}
+
+const fn section(
+    key: &'static str,
+    title: &'static str,
+    epochs: u64,
+    run: fn(&Context, &mut Findings) -> Result<()>,
+) -> Section {
+    Section { key, title, epochs, wants_mnist: false, run }
 }
 
 pub(crate) const SECTIONS: &[Section] = &[
     Section {
-        key: "mnist",
-        title: "The digits, from the full MNIST files",
-        epochs: 0,
-        needs_mnist: true,
-        run: mnist::run,
+        wants_mnist: true,
+        ..section("pixels", "Pixels: the foundations of computer vision", 0, pixels::run)
     },
-    Section {
-        key: "pixel-similarity",
-        title: "First try: pixel similarity",
-        epochs: 0,
-        needs_mnist: false,
-        run: pixel_similarity::run,
-    },
-    Section {
-        key: "by-hand",
-        title: "An end-to-end example, by hand",
-        epochs: 21,
-        needs_mnist: false,
-        run: by_hand::run,
-    },
-    Section {
-        key: "optimizer",
-        title: "Creating an optimizer",
-        epochs: 20,
-        needs_mnist: false,
-        run: optimizer::run,
-    },
-    Section { key: "learner", title: "Learner.fit", epochs: 10, needs_mnist: false, run: learner::run },
-    Section {
-        key: "simple-net",
-        title: "Adding a nonlinearity",
-        epochs: 40,
-        needs_mnist: false,
-        run: simple_net::run,
-    },
+    section("pixel-similarity", "First try: pixel similarity", 0, pixel_similarity::run),
+    section("by-hand", "Putting it all together", 21, by_hand::run),
+    section("optimizer", "Creating an optimizer", 20, optimizer::run),
+    section("learner", "Learner.fit", 10, learner::run),
+    section("simple-net", "Adding a nonlinearity", 40, simple_net::run),
 ];
 
-/// Rows for numbers that the book prints one after the other, compared with the runs of all seeds.
-fn rows(section: &str, names: impl Fn(usize) -> String, book: &[Printed], runs: &[Vec<f64>]) -> Vec<Row> {
-    let row = |(i, &book): (usize, &Printed)| {
-        let ours: Vec<f64> = runs.iter().map(|run| run[i]).collect();
-        Row::new(section, names(i), book, &ours)
-    };
-    book.iter().enumerate().map(row).collect()
+/// Rows for numbers that the book prints one after the other, compared with the runs of all seeds; the last one also with
+/// PyTorch's.
+fn rows(
+    out: &mut Findings,
+    names: impl Fn(usize) -> String,
+    book: &[Printed],
+    runs: &[Vec<f64>],
+    torch: Torch,
+) {
+    for (i, &printed) in book.iter().enumerate() {
+        let last = i + 1 == book.len();
+        out.runs(names(i), printed, &column(runs, i), last.then_some(torch));
+    }
+}
+
+/// Our accuracies over the book's, from before the first epoch on.
+fn accuracy_curve(out: &mut Findings, title: &str, book: &[Printed], runs: Vec<Vec<f64>>) {
+    let book = book.iter().map(|printed| printed.value).collect();
+    let (title, x, y) = (title.into(), "epoch".into(), "accuracy".into());
+    out.figure(Figure::Curves { title, x, y, first_x: 0.0, book, runs });
+}
+
+/// The numbers at one place of every run.
+fn column(runs: &[Vec<f64>], at: usize) -> Vec<f64> {
+    runs.iter().map(|run| run[at]).collect()
 }
 
 /// The chapter's `validate_epoch`: the mean of the batches' accuracies, each counting the same.

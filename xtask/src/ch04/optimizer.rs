@@ -3,8 +3,8 @@
 use anyhow::Result;
 use downhill::prelude::*;
 
-use super::{Context, book, calc_grad, rows, validate_epoch};
-use crate::report::Row;
+use super::{Context, accuracy_curve, book, calc_grad, rows, validate_epoch};
+use crate::report::Findings;
 
 fn train_epoch(dl: &DataLoader<f32, i64>, model: &dyn Fn(&Var) -> Var, opt: &mut BasicOptim) -> Result<()> {
     for batch in dl {
@@ -16,7 +16,7 @@ fn train_epoch(dl: &DataLoader<f32, i64>, model: &dyn Fn(&Var) -> Var, opt: &mut
     Ok(())
 }
 
-pub(super) fn run(ctx: &Context) -> Result<Vec<Row>> {
+pub(super) fn run(ctx: &Context, out: &mut Findings) -> Result<()> {
     let runs = ctx.for_each_seed(|rng| {
         let linear_model = Linear::new(28 * 28, 1, rng);
         let model = |xb: &Var| linear_model.forward(xb);
@@ -32,5 +32,7 @@ pub(super) fn run(ctx: &Context) -> Result<Vec<Row>> {
         Ok(accuracies)
     })?;
     let names = |i| if i == 0 { "untrained".to_string() } else { format!("after epoch {i}") };
-    Ok(rows("optimizer", names, &book::OPTIMIZER, &runs))
+    rows(out, names, &book::OPTIMIZER, &runs, book::OPTIMIZER_TORCH);
+    accuracy_curve(out, "train_model(linear_model, 20)", &book::OPTIMIZER, runs);
+    Ok(())
 }

@@ -4,9 +4,9 @@ use anyhow::Result;
 use downhill::prelude::*;
 
 use super::{Context, book};
-use crate::report::Row;
+use crate::report::Findings;
 
-pub(super) fn run(ctx: &Context) -> Result<Vec<Row>> {
+pub(super) fn run(ctx: &Context, out: &mut Findings) -> Result<()> {
     let stacked_threes = ctx.sample.train.threes.to::<f32>() / 255.0;
     let stacked_sevens = ctx.sample.train.sevens.to::<f32>() / 255.0;
     let (mean3, mean7) = (stacked_threes.mean(0), stacked_sevens.mean(0));
@@ -23,6 +23,8 @@ pub(super) fn run(ctx: &Context) -> Result<Vec<Row>> {
 
     let names = ["accuracy of threes", "accuracy of sevens", "their mean"];
     let ours = [accuracy_3s, accuracy_7s, (accuracy_3s + accuracy_7s) / 2.0];
-    let row = |i: usize| Row::new("pixel-similarity", names[i], book::PIXEL_SIMILARITY[i], &[ours[i]]);
-    Ok((0..3).map(row).collect())
+    for ((name, book), ours) in names.into_iter().zip(book::PIXEL_SIMILARITY).zip(ours) {
+        out.number(name, book, ours);
+    }
+    Ok(())
 }

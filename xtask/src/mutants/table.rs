@@ -48,7 +48,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         what: "relu: the gradient passes everywhere",
         file: "ops/unary.rs",
-        right: "g.where_positive(&y)",
+        right: "g.zero_up_to_zero(&y)",
         wrong: "g",
         tests: &["unary::relu"],
     },

@@ -4,6 +4,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use downhill_tensor::{Float, Tensor};
 
+use crate::ops::where_;
 use crate::record::is_recorded;
 use crate::var::Var;
 
@@ -83,7 +84,8 @@ impl<T: Float> Var<T> {
         })
     }
 
-    /// The larger of corresponding elements; where they are equal both get half of the gradient. `torch.maximum`.
+    /// The larger of corresponding elements; where they are equal both get half of the gradient, and where one is NaN
+    /// both get all of it. `torch.maximum`.
     ///
     /// # Panics
     /// If the shapes do not broadcast.
@@ -91,10 +93,11 @@ impl<T: Float> Var<T> {
     pub fn maximum(&self, rhs: impl Into<Var<T>>) -> Var<T> {
         let rhs = rhs.into();
         let value = self.value().maximum(rhs.value());
-        self.extremum("maximum", &rhs, value, |a, b| a > b)
+        self.extremum("maximum", &rhs, value, |a, b| a < b)
     }
 
-    /// The smaller of corresponding elements; where they are equal both get half of the gradient. `torch.minimum`.
+    /// The smaller of corresponding elements; where they are equal both get half of the gradient, and where one is NaN
+    /// both get all of it. `torch.minimum`.
     ///
     /// # Panics
     /// If the shapes do not broadcast.
@@ -102,7 +105,7 @@ impl<T: Float> Var<T> {
     pub fn minimum(&self, rhs: impl Into<Var<T>>) -> Var<T> {
         let rhs = rhs.into();
         let value = self.value().minimum(rhs.value());
-        self.extremum("minimum", &rhs, value, |a, b| a < b)
+        self.extremum("minimum", &rhs, value, |a, b| a > b)
     }
 
     #[track_caller]
@@ -111,22 +114,24 @@ impl<T: Float> Var<T> {
         op: &'static str,
         rhs: &Var<T>,
         value: Tensor<T>,
-        wins: impl Fn(T, T) -> bool + Copy + Send + Sync + 'static,
+        loses: impl Fn(T, T) -> bool + Copy + Send + Sync + 'static,
     ) -> Var<T> {
         Var::record(op, [self, rhs], value, || {
             let (a, b) = (self.save(), rhs.save());
             let half = T::from_f64(0.5);
-            let share = move |a: T, b: T| match (wins(a, b), a == b) {
-                (true, _) => T::ONE,
+            let share = move |own: T, other: T| match (loses(own, other), own == other) {
+                (true, _) => T::default(),
                 (_, true) => half,
-                _ => T::default(),
+                _ => T::ONE,
+            };
+            let part = move |g: &Var<T>, own: &Tensor<T>, other: &Tensor<T>| {
+                let share = own.zip(op, other, share);
+                // Not only multiplied: the loser gets nothing of an infinite gradient either, and not NaN.
+                where_(&share.gt(T::default()), g * &Var::new(share), T::default()).sum_to(own.shape())
             };
             move |d| {
                 let (a, b) = (a.value(), b.value());
-                [
-                    d.wanted(0, |g| (g * a.zip(op, &b, share)).sum_to(a.shape())),
-                    d.wanted(1, |g| (g * a.zip(op, &b, move |a, b| T::ONE - share(a, b))).sum_to(b.shape())),
-                ]
+                [d.wanted(0, |g| part(g, &a, &b)), d.wanted(1, |g| part(g, &b, &a))]
             }
         })
     }

@@ -118,7 +118,9 @@ pub fn softmax_cross_entropy<T: Float>(logits: &Var<T>, targets: &Tensor<T>, dim
 }
 
 /// Sigmoid and binary cross entropy with `targets` in one operation, elementwise:
-/// `-t · ln σ(x) - (1 - t) · ln (1 - σ(x)) = max(x, 0) - x · t + ln (1 + exp(-|x|))`. The gradient is `g · (σ(x) - t)`.
+/// `-t · ln σ(x) - (1 - t) · ln (1 - σ(x)) = w · |x| + ln (1 + exp(-|x|))`, where `w`, the weight of the class that `x`
+/// speaks against, is `1 - t` for positive `x` and `t` for others. A weight of zero makes up for an infinite logit.
+/// The gradient is `g · (σ(x) - t)`.
 ///
 /// # Shapes
 /// `logits`, `targets` and the result alike.
@@ -130,8 +132,9 @@ pub fn sigmoid_cross_entropy<T: Float>(logits: &Var<T>, targets: &Tensor<T>) -> 
     let op = "sigmoid_cross_entropy";
     same_shape(op, logits, targets);
     let value = logits.value().zip(op, targets, |x, t| {
-        let positive = if x > T::default() { x } else { T::default() };
-        positive - x * t + (-x.abs()).exp().ln_1p()
+        let (weight, size) = if x > T::default() { (T::ONE - t, x) } else { (t, -x) };
+        let against = if weight == T::default() { weight } else { weight * size };
+        against + (-size).exp().ln_1p()
     });
     Var::record("sigmoid_cross_entropy", [logits], value, || {
         let (x, targets) = (logits.save(), targets.clone());

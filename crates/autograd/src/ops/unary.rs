@@ -27,8 +27,8 @@ trait Calculus:
     fn powf(self, exponent: f64) -> Self;
     /// -1, 0 or 1. A constant: its own derivative is zero wherever it exists.
     fn sign(self) -> Self;
-    /// `self` where `at` is positive, zero elsewhere.
-    fn where_positive(self, at: &Self) -> Self;
+    /// Zero where `at` is zero or negative, `self` elsewhere: also where it is NaN, which is not to be hidden.
+    fn zero_up_to_zero(self, at: &Self) -> Self;
     /// `self` where `at` is positive, `other` elsewhere.
     fn where_positive_else(self, at: &Self, other: Self) -> Self;
     /// `self` where `at` lies between the bounds or on them, zero elsewhere.
@@ -103,7 +103,7 @@ unary! {
     /// `1 / (1 + exp(-x))` for each element.
     sigmoid saves Output: |g, y| g * y.clone() * y.complement(1.0);
     /// `max(x, 0)` for each element; the gradient at zero is zero.
-    relu saves Output: |g, y| g.where_positive(&y);
+    relu saves Output: |g, y| g.zero_up_to_zero(&y);
     /// The error function of each element.
     erf saves Input: |g, x| g * (-(x.clone() * x)).exp().scaled(FRAC_2_SQRT_PI);
     /// `x · Φ(x)` for each element, with the normal distribution `Φ(x) = (1 + erf(x / √2)) / 2`; the gradient is
@@ -235,8 +235,8 @@ impl<T: Float> Calculus for Number<T> {
         Number(sign(self.0))
     }
     #[inline(always)]
-    fn where_positive(self, at: &Self) -> Self {
-        Number(if at.0 > T::default() { self.0 } else { T::default() })
+    fn zero_up_to_zero(self, at: &Self) -> Self {
+        Number(if at.0 <= T::default() { T::default() } else { self.0 })
     }
     #[inline(always)]
     fn where_positive_else(self, at: &Self, other: Self) -> Self {
@@ -276,8 +276,8 @@ impl<T: Float> Calculus for Var<T> {
     fn sign(self) -> Self {
         Var::new(self.value().map(sign))
     }
-    fn where_positive(self, at: &Self) -> Self {
-        crate::ops::where_(&at.value().gt(T::default()), self, T::default())
+    fn zero_up_to_zero(self, at: &Self) -> Self {
+        crate::ops::where_(&at.value().le(T::default()), T::default(), self)
     }
     fn where_positive_else(self, at: &Self, other: Self) -> Self {
         crate::ops::where_(&at.value().gt(T::default()), self, other)

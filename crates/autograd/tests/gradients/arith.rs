@@ -1,6 +1,6 @@
 //! Arithmetic with broadcasting, and choosing.
 
-use downhill_autograd::{Var, where_};
+use downhill_autograd::{GradOptions, Var, grad_with, where_};
 use downhill_tensor::Tensor;
 use proptest::prelude::*;
 
@@ -59,7 +59,38 @@ fn ties_share_the_gradient() {
     }
 }
 
-/// At kinks the gradients are PyTorch's: zero for `abs` and `relu` at zero, one for `clamp` on its bounds.
+/// Through the one that lost not even an infinite gradient passes, which times zero would be NaN: as in PyTorch.
+#[test]
+fn an_infinite_gradient_passes_one_way() {
+    let x = Var::parameter(Tensor::from([-1.0, 4.0]));
+    let floor = Var::parameter(Tensor::from([0.0, 0.0]));
+    x.maximum(&floor).sqrt().sum(..).backward();
+    assert_eq!(x.grad().unwrap().to_vec(), [0.0, 0.25]);
+    assert_eq!(floor.grad().unwrap().to_vec(), [f64::INFINITY, 0.0]);
+    let x = Var::parameter(Tensor::from([-1.0, 0.0]));
+    x.relu().sqrt().sum(..).backward();
+    assert_eq!(x.grad().unwrap().to_vec(), [0.0, 0.0]);
+}
+
+/// What is NaN takes part in the result, so its gradient is not zero, with and without a graph: as in PyTorch.
+#[test]
+fn nan_is_not_hidden() {
+    for create_graph in [false, true] {
+        let gradients = |y: &Var<f64>, inputs: &[&Var<f64>]| {
+            let options = GradOptions::default().create_graph(create_graph);
+            let found = grad_with(&[y], inputs, &options);
+            found.into_iter().map(|g| g.unwrap().value().to_vec()).collect::<Vec<_>>()
+        };
+        let (a, b) =
+            (Var::parameter(Tensor::from([f64::NAN, 1.0])), Var::parameter(Tensor::from([2.0, f64::NAN])));
+        assert_eq!(gradients(&a.maximum(&b), &[&a, &b]), [[1.0; 2]; 2]);
+        assert_eq!(gradients(&a.minimum(&b), &[&a, &b]), [[1.0; 2]; 2]);
+        assert_eq!(gradients(&a.relu(), &[&a]), [[1.0; 2]]);
+    }
+}
+
+/// At kinks the gradients are zero for `abs` and `relu` at zero, as in PyTorch, and one for `clamp` on its bounds: there
+/// PyTorch 2.15 says one with a single bound, zero with two numbers and a half with two tensors.
 #[test]
 fn conventions_at_kinks() {
     let at = |x: f64, f: fn(&Var<f64>) -> Var<f64>| {

@@ -117,6 +117,12 @@ fn gradients_at_infinite_scores() {
     let certain = Tensor::from([-800.0, 800.0]);
     assert_eq!(gradient(&certain, |x| sigmoid_cross_entropy(x, &Tensor::from([1.0, 0.0]))), [-1.0, 1.0]);
     assert_eq!(gradient(&certain, |x| sigmoid_cross_entropy(x, &Tensor::from([0.0, 1.0]))), [0.0, 0.0]);
+    let sure = Tensor::from([f64::NEG_INFINITY, f64::INFINITY]);
+    let loss = |targets: [f64; 2]| {
+        sigmoid_cross_entropy(&Var::new(sure.clone()), &Tensor::from(targets)).value().to_vec()
+    };
+    assert_eq!((loss([0.0, 1.0]), loss([1.0, 0.0])), (vec![0.0; 2], vec![f64::INFINITY; 2]));
+    assert_eq!(gradient(&sure, |x| sigmoid_cross_entropy(x, &Tensor::from([0.0, 1.0]))), [0.0, 0.0]);
 }
 
 /// A fused loss is what it abbreviates, in f32 as well.

@@ -83,7 +83,8 @@ impl Callback for GradientAccumulation {
         Flow::Continue(())
     }
 
-    fn after_loss(&mut self, state: &mut State) -> Flow {
+    /// Behind all that make the loss what it is.
+    fn before_backward(&mut self, state: &mut State) -> Flow {
         let share = state.bs() as f32 / self.n_acc as f32;
         state.loss_grad = state.loss_grad.take().map(|loss| loss * share);
         Flow::Continue(())

@@ -4,13 +4,13 @@
 //! was killed and goes on from a checkpoint that is older than the last line.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use downhill_tensor::file;
 
 use crate::callback::{Callback, Flow, flow};
 use crate::error::{Error, Result};
-use crate::recorder::Recorder;
+use crate::recorder::{Recorder, format_time};
 use crate::state::State;
 
 /// A file to which each training adds lines.
@@ -45,12 +45,11 @@ impl Log {
 
     fn write(&self, state: &State, lines: &str) -> Result<()> {
         let path = self.path(state);
-        write(&path, &format!("{}{lines}", self.before))
+        if let Some(dir) = path.parent() {
+            fs::create_dir_all(dir).map_err(Error::io(dir))?;
+        }
+        file::write(&path, format!("{}{lines}", self.before).as_bytes()).map_err(Error::io(&path))
     }
-}
-
-fn write(path: &Path, text: &str) -> Result<()> {
-    file::write(path, text.as_bytes()).map_err(Error::io(path))
 }
 
 /// Writes the table as comma-separated values: the header, then a line for each epoch. fastai's `CSVLogger`.
@@ -82,10 +81,8 @@ fn csv(recorder: &Recorder) -> String {
     let names = recorder.metric_names.iter().map(|name| quoted(name));
     let mut text = row(["epoch".to_string()].into_iter().chain(names).chain(["time".to_string()]));
     for (epoch, (values, time)) in recorder.values.iter().zip(&recorder.times).enumerate() {
-        let seconds = time.as_secs();
-        let time = format!("{:02}:{:02}", seconds / 60, seconds % 60);
         let values = values.iter().map(f64::to_string);
-        text += &row([epoch.to_string()].into_iter().chain(values).chain([time]));
+        text += &row([epoch.to_string()].into_iter().chain(values).chain([format_time(*time)]));
     }
     text
 }

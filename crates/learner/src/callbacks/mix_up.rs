@@ -22,10 +22,11 @@ impl MixUp {
     /// The smaller `alpha`, the more often a mixture is nearly all one item; 0.4 is fastai's.
     ///
     /// # Panics
-    /// If `alpha` is not a positive number.
+    /// If `alpha` is not above 0 and at most 4.
     #[track_caller]
     pub fn new(alpha: f64) -> Self {
-        assert!(alpha > 0.0 && alpha.is_finite(), "MixUp: alpha must be positive, got {alpha}");
+        // Drawing a number takes the longer the larger it is.
+        assert!(alpha > 0.0 && alpha <= 4.0, "MixUp: alpha must be above 0 and at most 4, got {alpha}");
         MixUp { alpha, share: 1.0 }
     }
 

@@ -7,6 +7,8 @@ mod mix_up;
 mod nan;
 mod progress;
 mod scheduler;
+mod show_graph;
+mod tensorboard;
 mod trackers;
 
 pub use activations::{ActivationRecorder, LayerStats};
@@ -16,4 +18,6 @@ pub use mix_up::MixUp;
 pub use nan::TerminateOnNaN;
 pub use progress::Progress;
 pub use scheduler::ParamScheduler;
+pub use show_graph::ShowGraph;
+pub use tensorboard::TensorBoard;
 pub use trackers::{EarlyStopping, ReduceLROnPlateau, SaveModel};

@@ -9,6 +9,8 @@ use crate::state::State;
 struct Tracker {
     callback: &'static str,
     monitor: String,
+    /// fastai's rule unless told.
+    smaller_is_better: Option<bool>,
     min_delta: f64,
     reset_on_fit: bool,
     best: Option<f64>,
@@ -19,7 +21,8 @@ struct Tracker {
 impl Tracker {
     fn new(callback: &'static str) -> Self {
         let monitor = "valid_loss".to_string();
-        Tracker { callback, monitor, min_delta: 0.0, reset_on_fit: true, best: None, wait: 0 }
+        let (min_delta, reset_on_fit) = (0.0, true);
+        Tracker { callback, monitor, smaller_is_better: None, min_delta, reset_on_fit, best: None, wait: 0 }
     }
 
     fn before_fit(&mut self, state: &State) -> Flow {
@@ -44,8 +47,8 @@ impl Tracker {
             return None;
         }
         let value = state.recorder.values.last()?[self.column(state).ok()?];
-        // fastai's rule.
-        let smaller_is_better = self.monitor.contains("loss") || self.monitor.contains("error");
+        let by_name = || self.monitor.contains("loss") || self.monitor.contains("error");
+        let smaller_is_better = self.smaller_is_better.unwrap_or_else(by_name);
         let sign = if smaller_is_better { -1.0 } else { 1.0 };
         let new_best = match self.best {
             Some(best) => (value - best) * sign > self.min_delta,
@@ -77,11 +80,18 @@ impl Tracker {
 macro_rules! tracker {
     ($name:ident) => {
         impl $name {
-            /// Watches this column of the record; `valid_loss` unless told. If its name has `loss` or `error` in it,
-            /// smaller is better.
+            /// Watches this column of the record; `valid_loss` unless told.
             #[must_use]
             pub fn monitor(mut self, monitor: impl Into<String>) -> Self {
                 self.tracker.monitor = monitor.into();
+                self
+            }
+
+            /// Whether smaller is better. Unless told it is if the column's name has `loss` or `error` in it, as in fastai; so
+            /// `mse`, `mae` and `perplexity` must be told. fastai's `comp`.
+            #[must_use]
+            pub fn smaller_is_better(mut self, smaller_is_better: bool) -> Self {
+                self.tracker.smaller_is_better = Some(smaller_is_better);
                 self
             }
 

@@ -119,6 +119,28 @@ impl ConfusionMatrix {
         matrix
     }
 
+    /// The counts of predicted classes for targets.
+    ///
+    /// # Panics
+    /// If there are not as many predictions as targets, or a class is negative.
+    #[track_caller]
+    pub fn of_classes(predicted: &Tensor<i64>, targets: &Tensor<i64>) -> Self {
+        assert!(
+            predicted.numel() == targets.numel(),
+            "ConfusionMatrix: lengths differ: predictions {:?}, targets {:?}",
+            predicted.shape(),
+            targets.shape()
+        );
+        let mut matrix = ConfusionMatrix::default();
+        for (target, class) in targets.iter().zip(predicted.iter()) {
+            matrix.count(
+                target,
+                usize::try_from(class).expect("ConfusionMatrix: predictions are the numbers of classes"),
+            );
+        }
+        matrix
+    }
+
     /// `counts[target][prediction]`.
     pub fn counts(&self) -> &[Vec<u64>] {
         &self.counts
@@ -130,14 +152,20 @@ impl ConfusionMatrix {
         let columns = predictions.numel() / predictions.size(0).max(1);
         self.grow(columns.max(2));
         for (target, class) in targets.iter().zip(found) {
-            let target = usize::try_from(target.to_i64());
-            let target = target.expect("ConfusionMatrix: targets are the numbers of classes");
-            self.grow(target + 1);
-            self.counts[target][class] += 1;
+            self.count(target.to_i64(), class);
         }
     }
 
-    fn grow(&mut self, classes: usize) {
+    /// One item.
+    #[track_caller]
+    fn count(&mut self, target: i64, class: usize) {
+        let target = usize::try_from(target).expect("ConfusionMatrix: targets are the numbers of classes");
+        self.grow(target.max(class) + 1);
+        self.counts[target][class] += 1;
+    }
+
+    /// At least so many classes.
+    pub(crate) fn grow(&mut self, classes: usize) {
         if self.counts.len() < classes {
             self.counts.iter_mut().for_each(|row| row.resize(classes, 0));
             self.counts.resize(classes, vec![0; classes]);

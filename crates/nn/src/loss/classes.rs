@@ -199,6 +199,10 @@ impl<T: Float> Classes<T> {
 
     fn reduce(&self, reduction: Reduction, losses: Var<T>) -> Var<T> {
         match (reduction, &self.class_weight) {
+            // The mean of nothing is NaN; its gradient, as in PyTorch, is not.
+            (Reduction::Mean, _) if !self.counts.any(..).item() => {
+                where_(&Tensor::scalar(false), losses.sum(..), T::from_f64(f64::NAN))
+            }
             (Reduction::Mean, Some(_)) => losses.sum(..) / self.weights().sum(..).item(),
             (Reduction::Mean, None) => losses.sum(..) / T::from_i64(self.counts.sum(..).item()),
             _ => reduction.apply(losses),

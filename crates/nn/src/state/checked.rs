@@ -16,6 +16,7 @@ use bincode::config::standard;
 use downhill_tensor::file;
 use serde::{Deserialize, Serialize};
 
+use super::borrowing::Borrowing;
 use crate::error::{Error, Result};
 
 const MAGIC: &[u8; 8] = b"downhill";
@@ -49,8 +50,8 @@ pub fn encode(path: &Path, value: &impl Serialize) -> Result<Vec<u8>> {
 
 /// The value in `bytes`, the content of the file `path`.
 ///
-/// The checksum finds damage, not malice. A type that is to be safe against forged files should borrow its strings and
-/// bytes from `bytes`: a length that is not there is then an error, and no memory is taken for it.
+/// The checksum finds damage, not malice. A forged length that the file does not have is an error all the same, before
+/// memory is taken for it. What the numbers mean is for the type to check.
 ///
 /// # Errors
 /// [`Error::File`] if the bytes are no such file, of another version, damaged, or hold another type.
@@ -97,7 +98,7 @@ pub fn decode<'de, D: Deserialize<'de>>(path: &Path, bytes: &'de [u8]) -> Result
         );
     }
     let expected = std::any::type_name::<D>;
-    let (value, read) = bincode::serde::borrow_decode_from_slice(payload, standard())
+    let (Borrowing(value), read) = bincode::serde::borrow_decode_from_slice(payload, standard())
         .map_err(|error| Error::file(path, expected(), error.to_string()))?;
     if read != payload.len() {
         return fail(expected().into(), format!("{} bytes more behind it", payload.len() - read));

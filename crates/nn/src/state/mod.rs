@@ -5,6 +5,7 @@
 //! before it is believed, lengths before memory is taken for them, and a model is changed only if all of it fits.
 
 mod any_tensor;
+mod borrowing;
 pub mod checked;
 mod dict;
 pub(crate) mod load;

@@ -1,9 +1,10 @@
 //! Optimizers against their formulas, written out in scalars.
 
+use crate::common::all;
 use downhill_autograd::Var;
 use downhill_optim::{
-    Adam, BasicOptim, Groups, Hyper, Lookahead, Optimizer, ParamGroup, PerGroup, RmsProp, Sgd,
-    clip_grad_norm_, clip_grad_value_, slice, slice_to,
+    Adam, BasicOptim, Groups, Hyper, Lamb, Lookahead, Optimizer, ParamGroup, PerGroup, RmsProp, Rule, Sgd,
+    Stepper, clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm, slice, slice_to,
 };
 use downhill_tensor::Tensor;
 
@@ -183,6 +184,42 @@ fn centred_rmsprop_survives_a_constant_gradient() {
     assert!(p.value().iter().all(|x| !x.is_nan()));
 }
 
+/// The same as with the opposite gradient, to the bit.
+fn maximizing_turns_the_gradient<R: Rule<f64>>(make: impl Fn(&Var<f64>) -> Stepper<R, f64>) {
+    let (p, q) = (param(1.5), param(1.5));
+    let (mut up, mut down) = (make(&p).maximize(true), make(&q));
+    for grad in [0.7, -0.2, 0.4] {
+        assert_eq!(step(&mut up, &p, grad), step(&mut down, &q, -grad));
+    }
+    assert_ne!(p.item(), 1.5);
+}
+
+#[test]
+fn what_is_maximized_goes_up() {
+    let p = param(1.0);
+    // PyTorch's order: the decay is added to the gradient that was turned.
+    assert_eq!(step(&mut Sgd::new(vec![p.clone()], 0.5).weight_decay(0.5).maximize(true), &p, 2.0), 1.75);
+    maximizing_turns_the_gradient(|p| Sgd::new(vec![p.clone()], 0.1).momentum(0.9).weight_decay(0.1));
+    maximizing_turns_the_gradient(|p| Adam::fastai(vec![p.clone()], 0.1));
+    maximizing_turns_the_gradient(|p| RmsProp::new(vec![p.clone()], 0.1).centered(true));
+    maximizing_turns_the_gradient(|p| Lamb::fastai(vec![p.clone()], 0.1));
+}
+
+#[test]
+fn a_rate_of_zero_moves_nothing_and_an_empty_parameter_is_one() {
+    for (name, make) in all::<f32>() {
+        let params: Vec<Var> = [&[3, 2][..], &[0, 4]].map(|s| Var::parameter(Tensor::ones(s))).to_vec();
+        let mut opt = make(params.clone().into(), 0.0);
+        // Enough for Lookahead to look.
+        for _ in 0..7 {
+            params.iter().for_each(|p| p.set_grad(Some(Tensor::full(&p.shape(), 0.25))));
+            opt.step();
+        }
+        assert_eq!(params[0].value().to_vec(), [1.0; 6], "{name}");
+        assert_eq!(*params[1].shape(), [0, 4], "{name}");
+    }
+}
+
 fn with_grads(grads: &[&[f32]]) -> Vec<Var> {
     let var = |grad: &&[f32]| {
         let p = Var::parameter(Tensor::zeros(&[grad.len()]));
@@ -214,6 +251,33 @@ fn clipping_by_norm_is_pytorch_s() {
     assert_eq!(clip_grad_norm_::<f32>(&[], 1.0), 0.0);
     let without = Var::parameter(Tensor::<f32>::zeros(&[2]));
     assert_eq!(clip_grad_norm_(&[without], 1.0), 0.0);
+}
+
+#[test]
+fn other_norms_are_pytorch_s() {
+    let params = with_grads(&[&[3.0, -1.0], &[], &[-4.0]]);
+    let norms = [1.0, 3.0, 0.5, f64::INFINITY].map(|p| get_total_norm(&params, p));
+    let expected = [8.0, 92.0_f64.cbrt(), (3.0 + 3.0_f64.sqrt()).powi(2), 4.0];
+    norms.iter().zip(expected).for_each(|(norm, e)| assert!((norm - e).abs() < 1e-12, "{norm} {e}"));
+    clip_grads_with_norm_(&params, 2.0, norms[0]);
+    let clipped = grads(&params);
+    assert!(clipped.iter().zip([0.75, -0.25, -1.0]).all(|(g, e)| (g - e).abs() < 1e-6), "{clipped:?}");
+    // Whichever element is NaN.
+    for nan in [&[f32::NAN, 1.0][..], &[1.0, f32::NAN], &[f32::NAN, f32::INFINITY]] {
+        assert!(
+            [1.0, 3.0, f64::INFINITY]
+                .iter()
+                .all(|&p| get_total_norm(&with_grads(&[nan, &[2.0]]), p).is_nan())
+        );
+    }
+    assert_eq!(get_total_norm(&with_grads(&[&[1.0], &[f32::NEG_INFINITY]]), f64::INFINITY), f64::INFINITY);
+    assert_eq!(get_total_norm::<f32>(&[], f64::INFINITY), 0.0);
+}
+
+#[test]
+#[should_panic(expected = "get_total_norm: norm_type must be positive, got 0")]
+fn a_norm_of_nothing_is_refused() {
+    get_total_norm::<f32>(&[], 0.0);
 }
 
 #[test]
@@ -280,4 +344,10 @@ fn a_stranger_cannot_be_exempt() {
 #[should_panic(expected = "Lookahead: k must be positive")]
 fn lookahead_has_to_look() {
     let _ = Lookahead::new(Sgd::new(vec![param(1.0)], 0.1)).k(0);
+}
+
+#[test]
+#[should_panic(expected = "Lookahead: alpha must be between 0 and 1, got NaN")]
+fn lookahead_does_not_overshoot() {
+    let _ = Lookahead::new(Sgd::new(vec![param(1.0)], 0.1)).alpha(f64::NAN);
 }

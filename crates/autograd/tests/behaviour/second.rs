@@ -175,6 +175,18 @@ fn a_parameter_that_was_updated() {
     derivative(&y, &x);
 }
 
+/// The same storage seen in another order is another value.
+#[test]
+#[should_panic(
+    expected = "backward: a parameter was updated between the forward pass and its differentiation"
+)]
+fn a_parameter_that_was_transposed() {
+    let x = Var::parameter(Tensor::from([[1.0, 2.0], [3.0, 4.0]]));
+    let y = x.square().sum(..);
+    x.update_(|value| *value = value.t());
+    derivative(&y, &x);
+}
+
 /// Without a graph the same update does no harm: what was saved is what was.
 #[test]
 fn a_parameter_that_was_updated_has_its_old_gradient() {

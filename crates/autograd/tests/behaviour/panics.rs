@@ -32,7 +32,7 @@ fn panic_of<R>(f: impl FnOnce() -> R) -> String {
     });
     assert!(catch_unwind(AssertUnwindSafe(f)).is_err(), "this should have panicked");
     let (file, message) = LAST.take().expect("the hook saw the panic");
-    assert!(file.ends_with("tests/panics.rs"), "{message:?} is reported in {file}");
+    assert!(file.ends_with("tests/behaviour/panics.rs"), "{message:?} is reported in {file}");
     message
 }
 

@@ -1,10 +1,8 @@
 //! The same bits at any number of threads, on every instruction set, and in any order of memory.
 
-mod common;
-
 use std::process::Command;
 
-use common::{all, hashes, params, step};
+use crate::common::{all, hashes, params, step};
 use downhill_autograd::Var;
 use downhill_optim::{Adam, clip_grad_norm_};
 use downhill_tensor::testing::bits_hash;
@@ -52,7 +50,7 @@ fn same_bits_on_every_instruction_set() {
             continue;
         }
         let output = Command::new(std::env::current_exe().unwrap())
-            .args(["same_bits_on_every_instruction_set", "--exact", "--nocapture"])
+            .args(["same_bits::same_bits_on_every_instruction_set", "--exact", "--nocapture"])
             .env("DOWNHILL_ISA", name)
             .env(CHILD, "1")
             .output()

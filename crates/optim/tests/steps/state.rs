@@ -1,8 +1,6 @@
 //! States: saved, loaded, continued to the bit, and refused.
 
-mod common;
-
-use common::{Opt, all, hashes, params, step};
+use crate::common::{Opt, all, hashes, params, step};
 use downhill_autograd::Var;
 use downhill_optim::{Adam, Error, Groups, Hyper, Lookahead, OptimState, Optimizer, RmsProp, Sgd};
 use downhill_tensor::{Float, Tensor};
@@ -181,8 +179,14 @@ fn wrong_states_of_lookahead_are_refused() {
     let without = change(&|s| drop(s["params"][1]["buffers"].as_array_mut().unwrap().pop()));
     let misshapen = change(&|s| s["params"][1]["buffers"][1][1] = json!({ "shape": [1], "data": [0.0] }));
     let inside = change(&|s| s["params"][1]["buffers"][0][0] = "exp_avg".into());
+    // Of one parameter only, where there may be none: it must not become another parameter's.
+    let one = change(&|s| {
+        s["steps"] = json!(0);
+        s["params"][0]["buffers"].as_array_mut().unwrap().pop();
+    });
     let before = serde_json::to_string(&opt.state()).unwrap();
     for (state, message) in [
+        (one, "optimizer state: parameter 0: expected a tensor slow, found none"),
         (without, "optimizer state: parameter 1: expected a tensor slow, found none"),
         (misshapen, "optimizer state: parameter 1: slow: expected shape [4], found [1]"),
         (inside, "optimizer state: parameter 1: expected tensors momentum_buffer, found exp_avg"),

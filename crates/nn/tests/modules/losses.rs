@@ -166,6 +166,27 @@ fn ignored_items_have_no_gradient() {
     assert_eq!(x.grad().unwrap().to_vec()[2..], [0.0, 0.0]);
 }
 
+#[test]
+fn where_nothing_counts_the_mean_is_nan_and_its_gradient_zero() {
+    let weight = Tensor::from([1.0, 2.0]);
+    for (weight, label_smoothing) in
+        [(None, 0.0), (None, 0.1), (Some(weight.clone()), 0.0), (Some(weight), 0.1)]
+    {
+        let x = Var::parameter(Tensor::from([[1.0, 2.0], [3.0, -4.0_f64]]));
+        let options = CrossEntropy { weight, label_smoothing, ..CrossEntropy::new() };
+        // As a small batch of an accumulation may be: it must not spoil the others.
+        let loss = options.loss(&x, &Tensor::from([-100, -100]));
+        assert!(loss.item().is_nan());
+        loss.backward();
+        options.loss(&x, &Tensor::from([1, -100])).backward();
+        let grad = x.grad().unwrap();
+        assert!(grad.get(&[0, 1]) < 0.0 && grad.get(&[1, 0]) == 0.0, "{grad:?}");
+    }
+    let x = Var::parameter(Tensor::from([[-1.0, -2.0_f64]]));
+    nll_loss(&x, &Tensor::from([-100]), None, Reduction::Mean).backward();
+    assert_eq!(x.grad().unwrap().to_vec(), [0.0, 0.0]);
+}
+
 macro_rules! panics {
     ($($name:ident: $message:literal, $body:expr;)*) => {$(
         #[test]

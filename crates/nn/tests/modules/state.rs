@@ -1,13 +1,16 @@
 //! State dicts: what is saved is loaded, what another program wrote is loaded, and nothing bad is.
 
-use std::path::Path;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use downhill_autograd::Var;
 use downhill_nn::*;
 use downhill_tensor::{Rng, Tensor};
 use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
 
-fn fixture(name: &str) -> std::path::PathBuf {
+fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
@@ -328,6 +331,59 @@ fn forged_files_of_our_own_are_refused() {
     refused(state(&[a.clone(), a]), "bytes: a: expected a key of its own");
     // Something behind.
     refused(StateDict::from_bytes(&forged(&[0, 0, 0])), "1 bytes more behind it");
+}
+
+/// Something of every kind that owns its memory, and of every kind that serde knows.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Owned {
+    name: String,
+    names: Vec<Cow<'static, str>>,
+    by_name: BTreeMap<String, Option<(char, i8, u64, f32)>>,
+    kind: Kind,
+    #[serde(with = "checked::bytes")]
+    bytes: Vec<u8>,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+enum Kind {
+    Unit,
+    Newtype(String),
+    Tuple(bool, String),
+    Struct { path: PathBuf, nothing: () },
+}
+
+#[test]
+fn lengths_that_are_not_there_take_no_memory_whatever_the_type() {
+    let path = Path::new("owned");
+    let kinds = [
+        Kind::Unit,
+        Kind::Newtype("n".into()),
+        Kind::Tuple(true, "t".into()),
+        Kind::Struct { path: "p".into(), nothing: () },
+    ];
+    for kind in kinds {
+        let by_name = BTreeMap::from([("a".into(), Some(('b', -3, 1 << 40, 0.5))), ("c".into(), None)]);
+        let names = vec!["x".into(), "".into()];
+        let owned = Owned { name: "name".into(), names, by_name, kind, bytes: vec![1, 2, 3] };
+        let bytes = checked::encode(path, &owned).unwrap();
+        assert_eq!(checked::decode::<Owned>(path, &bytes).unwrap(), owned);
+    }
+    // Sizes that no memory has, and that many would have.
+    for length in [u64::MAX, u64::MAX / 2, 1 << 36] {
+        let huge = forged(&[&[253][..], &length.to_le_bytes()].concat());
+        for error in [
+            checked::decode::<String>(path, &huge).unwrap_err(),
+            checked::decode::<Cow<'_, str>>(path, &huge).unwrap_err(),
+            checked::decode::<Vec<String>>(path, &huge).unwrap_err(),
+            checked::decode::<PathBuf>(path, &huge).unwrap_err(),
+            checked::decode::<Owned>(path, &huge).unwrap_err(),
+        ] {
+            assert!(error.to_string().starts_with("owned: expected "), "{error}");
+        }
+        let inside = forged(&[&[1, 253][..], &length.to_le_bytes()].concat());
+        assert!(checked::decode::<Vec<String>>(path, &inside).is_err());
+        assert!(checked::decode::<Kind>(path, &inside).is_err());
+    }
 }
 
 fn safetensors_file(header: &str, data: &[u8]) -> Result<StateDict> {
