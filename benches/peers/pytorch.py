@@ -7,8 +7,10 @@ after round. Cases that are another library's work (gemm_gemmcrate_.., expf_.., 
 import argparse
 import itertools
 import json
+import pathlib
 import re
 import sys
+import tempfile
 import time
 
 try:
@@ -16,10 +18,17 @@ try:
     from torch.utils.data import DataLoader, TensorDataset
 except ImportError:
     sys.exit("no PyTorch: `import torch` failed")
+try:
+    from PIL import Image
+except ImportError:
+    Image = None
 
 
 def work(name):
     """Functions that do the case's work once, of which the fastest counts; none if PyTorch has no such case."""
+    if name == "resnet18_epoch":
+        with torch.inference_mode(False):
+            return epochs_from_files()
     if match := re.fullmatch(r"resnet18_(step|forward)", name):
         with torch.inference_mode(False):
             return network(match[1])
@@ -162,6 +171,57 @@ def network(kind):
             runs.append(step)
         elif fused:
             runs.append(lambda model=model.eval(), x=x: model(x))
+    return runs
+
+
+class Files(torch.utils.data.Dataset):
+    """The images under folder/class as bytes of three channels, decoded anew each time."""
+
+    def __init__(self, folder):
+        classes = sorted(folder.iterdir())
+        self.files = [(path, i) for i, kind in enumerate(classes) for path in sorted(kind.iterdir())]
+
+    def __len__(self):
+        return len(self.files)
+
+    def __getitem__(self, i):
+        path, target = self.files[i]
+        with Image.open(path) as image:
+            pixels = bytearray(image.convert("RGB").tobytes())
+            shape = (image.height, image.width, 3)
+        return torch.frombuffer(pixels, dtype=torch.uint8).view(shape).permute(2, 0, 1), target
+
+
+def epochs_from_files():
+    """Training on and validation with the files that `timings` has left, in each of PyTorch's two memory formats; none
+    without them or without Pillow. A plain head, a constant rate, and no recorder."""
+    folder = pathlib.Path(tempfile.gettempdir(), "downhill-mnist-sample-png")
+    if Image is None or not folder.exists():
+        return []
+    workers = torch.get_num_threads()
+    train = DataLoader(Files(folder / "train"), 64, shuffle=True, drop_last=True, num_workers=workers)
+    valid = DataLoader(Files(folder / "valid"), 64, num_workers=workers)
+    runs = []
+    for memory in (torch.contiguous_format, torch.channels_last):
+        model = resnet18().to(memory_format=memory)
+        opt = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
+
+        @torch.inference_mode(False)
+        def epoch(model=model, opt=opt, memory=memory):
+            model.train()
+            with torch.enable_grad():
+                for x, y in train:
+                    x = x.float().div_(255).to(memory_format=memory)
+                    torch.nn.functional.cross_entropy(model(x), y).backward()
+                    opt.step()
+                    opt.zero_grad(set_to_none=True)
+            model.eval()
+            with torch.no_grad():
+                for x, y in valid:
+                    x = x.float().div_(255).to(memory_format=memory)
+                    (model(x).argmax(1) == y).float().mean().item()
+
+        runs.append(epoch)
     return runs
 
 

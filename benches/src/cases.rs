@@ -13,7 +13,7 @@ pub type Work = Box<dyn FnMut()>;
 pub const NAMES: &str = "gemm_MxKxN, gemm_gemmcrate_MxKxN, gemm_matrixmultiply_MxKxN, add_N, exp_N, expf_N, sum_N, \
                          memcpy_N, fma_N, autograd_overhead_N, adam_step, adam_memcpy, loader_epoch, load_png_folder, \
                          decode_png_folder, conv_forward_NxCxHxW_OCxKHxKWsSpP, conv_input_.., conv_weight_.., \
-                         resnet18_step, resnet18_forward, linear_epoch, simple_net_epoch";
+                         resnet18_step, resnet18_forward, resnet18_epoch, linear_epoch, simple_net_epoch";
 
 /// What is timed unless cases are named.
 pub const DEFAULT: &[&str] = &[
@@ -54,6 +54,7 @@ pub fn case(name: &str, threads: usize) -> Result<Work> {
         "decode_png_folder" => return data::decode_png_folder(),
         "resnet18_step" => return Ok(resnet::step()),
         "resnet18_forward" => return Ok(resnet::forward()),
+        "resnet18_epoch" => return resnet::epoch(),
         _ => {}
     }
     if let Some(layer) = name.strip_prefix("conv_") {

@@ -31,7 +31,7 @@ pub(crate) fn loader_epoch() -> Result<Work> {
 }
 
 /// The sample as 14,434 PNG files, made once.
-fn png_folder() -> Result<PathBuf> {
+pub(crate) fn png_folder() -> Result<PathBuf> {
     let dir = std::env::temp_dir().join("downhill-mnist-sample-png");
     if !dir.exists() {
         MnistSample::export_png(root().join("data/mnist_sample"), &dir)?;

@@ -1,11 +1,15 @@
-//! resnet18 on a batch of 64 images of 28 x 28, as the book's last model sees them: a step, and a prediction.
+//! resnet18 on a batch of 64 images of 28 x 28, as the book's last model sees them: a step, a prediction, and its epoch.
 
+use anyhow::Result;
 use downhill::autograd::{Var, no_grad, profile};
-use downhill::nn::{Forward, Module, ResNet, cross_entropy, resnet18};
+use downhill::data::{DataLoader, DataLoaders, ImageFolder, ImageFolders, IntToFloat};
+use downhill::learner::{Learner, accuracy};
+use downhill::nn::{Forward, Module, ResNet, create_vision_model, cross_entropy, resnet18};
 use downhill::optim::{Adam, Optimizer};
 use downhill::tensor::{Rng, Tensor};
 
 use crate::cases::Work;
+use crate::data::png_folder;
 
 const BATCH: usize = 64;
 
@@ -32,4 +36,19 @@ pub(crate) fn forward() -> Work {
     let (model, x) = model_and_images();
     model.eval();
     Box::new(move || drop(std::hint::black_box(no_grad(|| model.forward(&x)))))
+}
+
+/// The book's epoch with one cycle: 14,434 PNG files opened and decoded, 193 steps with fastai's head, and a validation.
+/// The first time from new weights, then on from there.
+pub(crate) fn epoch() -> Result<Work> {
+    let ImageFolders { train, valid, .. } = ImageFolder::from_folder(png_folder()?).open()?;
+    let train = DataLoader::new(train).bs(BATCH).shuffle(true).drop_last(true).after_batch(IntToFloat);
+    let valid = DataLoader::new(valid).bs(BATCH).after_batch(IntToFloat);
+    let rng = &mut Rng::new(42);
+    let model = create_vision_model(resnet18(2, rng), 3, 2, rng);
+    let mut learn = Learner::new(DataLoaders::new(train, valid), model)
+        .loss_func(cross_entropy)
+        .metrics(accuracy)
+        .no_logging();
+    Ok(Box::new(move || learn.fit_one_cycle(1, 0.1).expect("the files were just written")))
 }

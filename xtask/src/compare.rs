@@ -35,6 +35,9 @@ const CASES: &[&str] = &[
     "load_png_folder",
     "linear_epoch",
     "simple_net_epoch",
+    "resnet18_step",
+    "resnet18_forward",
+    "resnet18_epoch",
     "autograd_overhead_1000",
 ];
 

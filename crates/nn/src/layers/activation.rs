@@ -21,6 +21,10 @@ impl<T: Float> Forward<T> for ReLU {
     fn forward(&self, x: &Var<T>) -> Var<T> {
         x.relu()
     }
+
+    fn is_relu(&self) -> bool {
+        true
+    }
 }
 
 /// `x` where it is positive, `negative_slope · x` elsewhere. `torch.nn.LeakyReLU`.

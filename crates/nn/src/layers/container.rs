@@ -30,10 +30,17 @@ impl<T: Float> Module<T> for Sequential<T> {
 impl<T: Float> Forward<T> for Sequential<T> {
     #[track_caller]
     fn forward(&self, x: &Var<T>) -> Var<T> {
-        self.0.iter().enumerate().fold(x.clone(), |x, (i, layer)| {
-            // The name is made only if somebody asks for it.
-            if hooks::any() { layer.forward_as(&i.to_string(), &x) } else { layer.forward(&x) }
-        })
+        if hooks::any() {
+            // The names are made only if somebody asks for them.
+            let named = self.0.iter().enumerate();
+            return named.fold(x.clone(), |x, (i, layer)| layer.forward_as(&i.to_string(), &x));
+        }
+        let (mut x, mut layers) = (x.clone(), self.0.iter().peekable());
+        while let Some(layer) = layers.next() {
+            let relu = layers.next_if(|next| next.is_relu()).is_some();
+            x = if relu { layer.forward_then_relu(&x) } else { layer.forward(&x) };
+        }
+        x
     }
 }
 

@@ -158,6 +158,11 @@ impl<T: Float, const D: usize> Forward<T> for BatchNorm<T, D> {
             batch_norm(x, self.weight.as_ref(), self.bias.as_ref(), running, options)
         })
     }
+
+    #[track_caller]
+    fn forward_then_relu(&self, x: &Var<T>) -> Var<T> {
+        self.forward_relu(x, None)
+    }
 }
 
 /// `(x - mean) / √(variance + eps) · weight + bias`, with mean and (biased) variance of each item over its last axes.

@@ -156,6 +156,18 @@ pub trait Forward<T: Float = f32>: Module<T> {
     /// The output for input `x`.
     fn forward(&self, x: &Var<T>) -> Var<T>;
 
+    /// `relu(forward(x))`, which a [`Sequential`](crate::Sequential) calls where a ReLU follows. A layer that can do both
+    /// in the same passes over memory has its own.
+    #[track_caller]
+    fn forward_then_relu(&self, x: &Var<T>) -> Var<T> {
+        self.forward(x).relu()
+    }
+
+    /// Whether this is [`ReLU`](crate::ReLU).
+    fn is_relu(&self) -> bool {
+        false
+    }
+
     /// [`forward`](Self::forward) as the child called `name` of the layer that calls. A model's forward calls its layers
     /// like this, so that [hooks](crate::forward_hook) see them; what a plain `forward` calls is hidden from hooks.
     /// Without hooks the two are the same.

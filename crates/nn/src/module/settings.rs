@@ -79,6 +79,15 @@ impl<T: Float, M: Forward<T> + ?Sized> Forward<T> for Box<M> {
     fn forward(&self, x: &Var<T>) -> Var<T> {
         (**self).forward(x)
     }
+
+    #[track_caller]
+    fn forward_then_relu(&self, x: &Var<T>) -> Var<T> {
+        (**self).forward_then_relu(x)
+    }
+
+    fn is_relu(&self) -> bool {
+        (**self).is_relu()
+    }
 }
 
 /// Settings are modules of nothing, so that a derived module may have them as fields.

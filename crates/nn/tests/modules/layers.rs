@@ -1,6 +1,6 @@
 //! What layers compute beyond what their operations do: statistics, modes, generators; and what they refuse.
 
-use downhill_autograd::{Var, no_grad};
+use downhill_autograd::{Var, graph_dot, no_grad};
 use downhill_nn::*;
 use downhill_tensor::testing::{Tolerance, assert_close};
 use downhill_tensor::{Conv2dOptions, Pool2dOptions, Rng, Tensor};
@@ -183,4 +183,30 @@ panics! {
     a_summary_of_no_batch: "summary: expected the shape of a batch, got []", summary(&simple_net::<f32>(&mut Rng::new(0)), &[]);
     a_group_that_is_not_there: "freeze_to: group 2 is out of range for 1 groups",
         simple_net::<f32>(&mut Rng::new(0)).freeze_to(2);
+}
+
+/// A sequence computes a layer and the ReLU behind it together, unless a hook wants to see them one by one.
+#[test]
+fn a_relu_in_a_sequence_joins_the_layer_before() {
+    let rng = &mut Rng::new(3);
+    let x = Var::parameter(Tensor::<f64>::randn(&[4, 3, 5, 2], rng));
+    let layers = || -> Vec<Box<dyn Forward<f64>>> {
+        vec![Box::new(ReLU), Box::new(ReLU), Box::new(BatchNorm2d::new(3)), Box::new(ReLU), Box::new(Flatten)]
+    };
+    let run = || {
+        let net = Sequential(layers());
+        let y = net.forward(&x);
+        y.square().sum(..).backward();
+        (y, x.grad().expect("x has a gradient"))
+    };
+    let (y, grad) = run();
+    x.set_grad(None);
+    let (apart, grad_apart) = {
+        let _guard = forward_hook::<f64>(|_| ());
+        run()
+    };
+    let recorded = |y: &Var<f64>| graph_dot(&[y], &[]).contains("batch_norm_relu");
+    assert!(recorded(&Sequential(layers()).forward(&x)));
+    assert_eq!(y.value().to_vec(), apart.value().to_vec());
+    assert_close(&grad, &grad_apart, CLOSE);
 }

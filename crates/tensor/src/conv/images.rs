@@ -31,6 +31,8 @@ pub(super) struct Images<E: Float> {
     pub(super) channel: usize,
     /// From one row of pixels to the next.
     pub(super) row: usize,
+    /// Columns of zeros in memory on each side of the image.
+    pub(super) margin: usize,
     /// Whether the rows of a product are the pixels of one image, and not the images at one pixel.
     pub(super) by_pixel: bool,
 }
@@ -43,14 +45,47 @@ impl Geometry {
         let Geometry { n, c, .. } = *self;
         let (h, w) = (self.rows.len, self.columns.len);
         let narrow = c < NARROW && self.groups == 1 && self.columns.kernel > 1;
+        let by_pixel = n < FEW && (narrow || self.columns.stride > 1);
+        if narrow && n >= FEW {
+            // With margins all taps of a row have the same positions: more rows for a tile of the weight's gradient.
+            let fits = self.columns.dilation == 1 && self.columns.padding < self.columns.kernel;
+            let margin = if fits { self.columns.padding } else { 0 };
+            let [pixel, row] = [n * c, (w + 2 * margin) * n * c];
+            return Images { data: widened(x, margin), pixel, image: 1, channel: n, row, margin, by_pixel };
+        }
         let (order, [pixel, image, channel], row) = match narrow {
             false => (Order::Hwnc, [n * c, c, 1], w * n * c),
-            true if n < FEW => (Order::Nhwc, [c, h * w * c, 1], w * c),
-            true => (Order::Hwcn, [n * c, 1, n], w * n * c),
+            true => (Order::Nhwc, [c, h * w * c, 1], w * c),
         };
-        let by_pixel = n < FEW && (narrow || self.columns.stride > 1);
-        Images { data: in_order(x, order), pixel, image, channel, row, by_pixel }
+        Images { data: in_order(x, order), pixel, image, channel, row, margin: 0, by_pixel }
     }
+}
+
+/// Images `[n, c, h, w]` in the order H, W, C, N, with so many columns of zeros on each side.
+fn widened<E: Float>(x: &Tensor<E>, margin: usize) -> Tensor<E> {
+    let &[n, c, h, w] = x.shape() else { unreachable!("checked by the caller") };
+    if margin == 0 || x.numel() == 0 {
+        return in_order(x, Order::Hwcn);
+    }
+    let shape = Dims::new(&[h, w + 2 * margin, c, n]);
+    let elements = shape.count("conv2d", size_of::<E>());
+    let (size, row) = (n * c, elements / h);
+    let planes = x.is_contiguous();
+    let x = if planes { x.clone() } else { in_order(x, Order::Hwcn) };
+    let data = x.dense_slice();
+    let mut out = Buffer::stale(elements);
+    out.par_chunks_mut(row).with_min_len((TASK / row).max(1)).enumerate().for_each(|(i, out)| {
+        let (left, rest) = out.split_at_mut(margin * size);
+        let (image, right) = rest.split_at_mut(w * size);
+        left.fill(E::default());
+        right.fill(E::default());
+        if planes {
+            pixels(data, [n, c, h * w], Order::Hwcn, i * w, image);
+        } else {
+            image.copy_from_slice(&data[i * w * size..][..w * size]);
+        }
+    });
+    Tensor::from_buffer(out, Layout::contiguous(shape))
 }
 
 /// Images `[n, c, h, w]` with axes in this order, without gaps: themselves if they are so already, otherwise a copy.
@@ -81,24 +116,30 @@ pub(super) fn in_order<E: Float>(x: &Tensor<E>, order: Order) -> Tensor<E> {
 }
 
 /// From row-major images to an order with pixels first, some pixels to a task.
-fn pixels_from_planes<E: Float>(data: &[E], [n, c, pixels]: [usize; 3], order: Order, out: &mut [E]) {
-    let (image, size) = (c * pixels, n * c);
+fn pixels_from_planes<E: Float>(data: &[E], lengths: [usize; 3], order: Order, out: &mut [E]) {
+    let size = lengths[0] * lengths[1];
     if out.is_empty() {
         return;
     }
     let band = (TASK / size).max(1);
-    out.par_chunks_mut(band * size).enumerate().for_each(|(i, out)| {
-        let (first, width) = (i * band, out.len() / size);
-        if order == Order::Hwnc {
-            for number in 0..n {
-                let planes = &data[number * image + first..][..(c - 1) * pixels + width];
-                transpose(planes, pixels, width, &mut out[number * c..], size);
-            }
-        } else {
-            for channel in 0..c {
-                let planes = &data[channel * pixels + first..][..(n - 1) * image + width];
-                transpose(planes, image, width, &mut out[channel * n..], size);
-            }
+    out.par_chunks_mut(band * size)
+        .enumerate()
+        .for_each(|(i, out)| pixels(data, lengths, order, i * band, out));
+}
+
+/// From row-major images to pixels `[n, c]` or `[c, n]` that lie one after the other, as many as `out` holds.
+fn pixels<E: Float>(data: &[E], [n, c, pixels]: [usize; 3], order: Order, first: usize, out: &mut [E]) {
+    let (image, size) = (c * pixels, n * c);
+    let width = out.len() / size;
+    if order == Order::Hwnc {
+        for number in 0..n {
+            let planes = &data[number * image + first..][..(c - 1) * pixels + width];
+            transpose(planes, pixels, width, &mut out[number * c..], size);
         }
-    });
+    } else {
+        for channel in 0..c {
+            let planes = &data[channel * pixels + first..][..(n - 1) * image + width];
+            transpose(planes, image, width, &mut out[channel * n..], size);
+        }
+    }
 }

@@ -10,11 +10,13 @@
 //! dW[kh, kw] = Σ over the positions where it is on the image: X[h, w]ᵀ · dY[oh, ow]
 //! ```
 //!
-//! Taps outside of the image do not appear. Each sum is a run of a [`Plan`]: the matrix on the left is its rows of C, the
-//! factors are A and B. Rows and columns of the image are treated apart: a *line* is the plan for the columns alone, and
-//! the whole plan has it once for every row, with the offsets moved. Where the rows of A of neighbouring positions
-//! continue each other in memory, the plan joins them: with stride 1 a run is then not the images of one pixel but those
-//! of all inner pixels of a row, and a batch of one makes tiles as full as one of sixty-four.
+//! Taps outside of the image do not appear, except in the gradient of a narrow first layer's weight: its images have columns
+//! of zeros on both sides, so that more taps have the same positions. (There a gradient that is infinite or NaN meets zeros,
+//! and gives NaN.) Each sum is a run of a [`Plan`]: the matrix on the left is its rows of C, the factors are A and B. Rows and
+//! columns of the image are treated apart: a *line* is the plan for the columns alone, and the whole plan has it once for
+//! every row, with the offsets moved. Where the rows of A of neighbouring positions continue each other in memory, the plan
+//! joins them: with stride 1 a run is then not the images of one pixel but those of all inner pixels of a row, and a batch
+//! of one makes tiles as full as one of sixty-four.
 //!
 //! Groups are products of narrower matrices, side by side.
 
@@ -63,7 +65,10 @@ impl Geometry {
             let first = group * group_oc;
             let bias = bias.as_ref().map(|bias| &bias.dense_slice()[first..][..group_oc]);
             let sums = Sums {
-                a: tail(x.data.dense_slice(), group * group_c * x.channel + image * x.image),
+                a: tail(
+                    x.data.dense_slice(),
+                    x.margin * x.pixel + group * group_c * x.channel + image * x.image,
+                ),
                 b: tail(weight.dense_slice(), first),
                 c_row,
                 cols: group_oc,
@@ -187,7 +192,12 @@ impl Geometry {
         let mut line = Plan::new([x.channel, a_col], b_row);
         for k in 0..columns.kernel {
             let part = |(o, at)| Part { a: at * x.pixel, b: o * n * oc, k: together };
-            line.push(group_c, columns.touched(k).map(part));
+            if x.margin > 0 {
+                // Counted from the margin's start: every position, with zeros outside of the image.
+                line.push(group_c, (0..columns.out).map(|o| part((o, o * columns.stride + k))));
+            } else {
+                line.push(group_c, columns.touched(k).map(part));
+            }
         }
         let mut plan = Plan::new([x.channel, a_col], b_row);
         for k in 0..rows.kernel {

@@ -11,6 +11,7 @@ mod images;
 mod index;
 mod lanes;
 mod matmul;
+mod numbers;
 mod reduce;
 mod rng;
 mod serialize;

@@ -83,9 +83,33 @@ impl Tile<'_> {
 
 /// Elements in a cache line.
 const LINE: usize = 16;
+/// Rows of A that share a pointer: those 0, 1 and 2 `a_row` behind it, which an x86 address can say.
+const SHARE: usize = 3;
+/// Pointers into A for a tile of 12 rows.
+const POINTERS: usize = 12 / SHARE;
 
 /// A tile of `R` rows and `W` vectors, which its maker vouches for as in [`Tile::run`]; `ENDS` is its `b_ends`.
 struct Instance<'t, const R: usize, const W: usize, const ENDS: bool>(&'t Tile<'t>);
+
+/// Where a tile reads the next step of a part.
+struct Cursor {
+    a: [*const f32; POINTERS],
+    b: *const f32,
+}
+
+impl Cursor {
+    #[inline(always)]
+    fn advance(&mut self, t: &Tile<'_>) {
+        // Wrapping, because after the last step nothing need be there.
+        self.a = self.a.map(|a| a.wrapping_add(t.a_col));
+        self.b = self.b.wrapping_add(t.b_row);
+    }
+
+    #[inline(always)]
+    fn row_of_a(&self, t: &Tile<'_>, i: usize) -> *const f32 {
+        self.a[i / SHARE].wrapping_add(i % SHARE * t.a_row)
+    }
+}
 
 impl<S: Simd, const R: usize, const W: usize, const ENDS: bool> Op<S> for Instance<'_, R, W, ENDS> {
     type Out = ();
@@ -98,54 +122,46 @@ impl<S: Simd, const R: usize, const W: usize, const ENDS: bool> Op<S> for Instan
                 simd.prefetch(t.c.wrapping_add(i * t.c_row + j * S::LANES));
             }
         }
+        // Opaque, or the compiler finds each row's address from the one before: a chain of additions as long as a step.
+        let rows: [usize; POINTERS] =
+            std::array::from_fn(
+                |g| {
+                    if g * SHARE < R { std::hint::black_box(g * SHARE * t.a_row) } else { 0 }
+                },
+            );
         let mut acc = [[simd.splat(0.0); W]; R];
         let (mut keep, mut ahead) = (t.keep_b, t.ahead);
+        let plain = t.prefetch_b == 0 && keep.is_null() && ahead.is_none();
         for part in t.parts {
-            let (mut a, mut b) = (t.a.wrapping_add(part.a), t.b.wrapping_add(part.b));
-            for p in 0..part.k {
-                if p % LINE == 0 && t.prefetch_a != 0 {
+            let mut at =
+                Cursor { a: rows.map(|rows| t.a.wrapping_add(part.a + rows)), b: t.b.wrapping_add(part.b) };
+            // By cache lines of A in place, and with a loop that does nothing else for most tiles.
+            let mut rest = part.k;
+            while rest > 0 {
+                let steps = rest.min(LINE);
+                rest -= steps;
+                if t.prefetch_a != 0 {
                     for i in 0..R {
-                        simd.prefetch(a.wrapping_add(t.prefetch_a + i * t.a_row));
+                        simd.prefetch(at.row_of_a(t, i).wrapping_add(t.prefetch_a));
                     }
                 }
-                if t.prefetch_b != 0 {
-                    for j in 0..W {
-                        simd.prefetch(b.wrapping_add(t.prefetch_b + j * S::LANES));
+                if plain {
+                    for _ in 0..steps {
+                        // SAFETY: `at` is at a step of this part.
+                        unsafe { self.step(simd, &mut acc, &at, std::ptr::null_mut()) };
+                        at.advance(t);
+                    }
+                } else {
+                    for p in 0..steps {
+                        self.fetch(simd, &at, p, &mut ahead);
+                        // SAFETY: `at` is at a step of this part, `keep` at the same one of the panel.
+                        unsafe { self.step(simd, &mut acc, &at, keep) };
+                        if !keep.is_null() {
+                            keep = keep.wrapping_add(NV * S::LANES);
+                        }
+                        at.advance(t);
                     }
                 }
-                if let Some(ahead) = &mut ahead
-                    && p & (ahead.every - 1) == 0
-                {
-                    for j in 0..W {
-                        simd.prefetch_far(ahead.row.wrapping_add(j * S::LANES));
-                    }
-                    ahead.row = ahead.row.wrapping_add(ahead.stride);
-                }
-                let bs: [S::V; W] = std::array::from_fn(|j| {
-                    let from = j * S::LANES;
-                    let b = b.wrapping_add(from);
-                    // SAFETY: `a` and `b` are at column and row `p < k` of this part, see `Tile`.
-                    unsafe {
-                        if ENDS && j + 1 == W { simd.load_first(b, t.cols - from) } else { simd.load(b) }
-                    }
-                });
-                if !keep.is_null() {
-                    for (j, &b) in bs.iter().enumerate() {
-                        // SAFETY: the panel's next step, see `Tile`.
-                        unsafe { simd.store(keep.add(j * S::LANES), b) };
-                    }
-                    keep = keep.wrapping_add(NV * S::LANES);
-                }
-                for (i, acc) in acc.iter_mut().enumerate() {
-                    // SAFETY: as above, with `i < R == rows`.
-                    let x = simd.splat(unsafe { *a.add(i * t.a_row) });
-                    for (acc, &b) in acc.iter_mut().zip(&bs) {
-                        *acc = simd.fma(x, b, *acc);
-                    }
-                }
-                // Wrapping, because after the last step nothing need be there.
-                a = a.wrapping_add(t.a_col);
-                b = b.wrapping_add(t.b_row);
             }
         }
         // A copy, so that `acc` is accessed at constant places only: it must live in registers
@@ -157,6 +173,54 @@ impl<S: Simd, const R: usize, const W: usize, const ENDS: bool> Op<S> for Instan
                 // SAFETY: row `i < rows`, and the first `n` columns from `j * LANES < cols` on.
                 unsafe { write(simd, t, sum, t.c.add(i * t.c_row + j * S::LANES), j * S::LANES, n) };
             }
+        }
+    }
+}
+
+impl<const R: usize, const W: usize, const ENDS: bool> Instance<'_, R, W, ENDS> {
+    /// Adds the products of one step, and leaves its row of B at `keep` unless that is null.
+    ///
+    /// # Safety
+    /// `at` must be at a step of a part of the tile, and `keep` null or valid for writing a panel's row.
+    #[inline(always)]
+    unsafe fn step<S: Simd>(&self, simd: S, acc: &mut [[S::V; W]; R], at: &Cursor, keep: *mut f32) {
+        let t = self.0;
+        let bs: [S::V; W] = std::array::from_fn(|j| {
+            let from = j * S::LANES;
+            let b = at.b.wrapping_add(from);
+            // SAFETY: passed on from the caller; see `Tile` for how much of the row is readable.
+            unsafe { if ENDS && j + 1 == W { simd.load_first(b, t.cols - from) } else { simd.load(b) } }
+        });
+        if !keep.is_null() {
+            for (j, &b) in bs.iter().enumerate() {
+                // SAFETY: passed on from the caller.
+                unsafe { simd.store(keep.add(j * S::LANES), b) };
+            }
+        }
+        for (i, acc) in acc.iter_mut().enumerate() {
+            // SAFETY: passed on from the caller, with `i < R == rows`.
+            let x = simd.splat(unsafe { *at.row_of_a(t, i) });
+            for (acc, &b) in acc.iter_mut().zip(&bs) {
+                *acc = simd.fma(x, b, *acc);
+            }
+        }
+    }
+
+    /// What the tile asks to be brought closer at step `p`.
+    #[inline(always)]
+    fn fetch<S: Simd>(&self, simd: S, at: &Cursor, p: usize, ahead: &mut Option<Ahead>) {
+        if self.0.prefetch_b != 0 {
+            for j in 0..W {
+                simd.prefetch(at.b.wrapping_add(self.0.prefetch_b + j * S::LANES));
+            }
+        }
+        if let Some(ahead) = ahead
+            && p & (ahead.every - 1) == 0
+        {
+            for j in 0..W {
+                simd.prefetch_far(ahead.row.wrapping_add(j * S::LANES));
+            }
+            ahead.row = ahead.row.wrapping_add(ahead.stride);
         }
     }
 }

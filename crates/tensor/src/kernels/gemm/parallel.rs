@@ -47,8 +47,9 @@ fn share(len: usize, unit: usize, parts: usize, i: usize) -> Range<usize> {
 fn task_grid(m: usize, n: usize, work: usize, b: &Mat<'_>) -> (usize, usize) {
     let wanted = (work / TASK).clamp(1, MAX_TASKS);
     if m < MANY_ROWS {
-        // Few rows: what costs is to read B, so nobody reads what another reads.
-        (1, wanted.min(n.div_ceil(32)))
+        // Few rows: what costs is to read B, so nobody reads what another reads. Four lines of each row of B are read in
+        // less time than two twice, so tasks are two tiles wide if there are enough of them.
+        (1, wanted.min(n.div_ceil(if n < 512 { 32 } else { 64 })))
     } else if b_in_place(b, m) {
         let down = wanted.min(m.div_ceil(24));
         (down, wanted.div_ceil(down).min(n.div_ceil(64)))
