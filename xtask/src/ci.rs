@@ -58,6 +58,7 @@ pub(crate) fn run() -> Result<bool> {
         ("documentation", || cargo(&["doc", "--workspace", "--no-deps"])),
         ("golden files", || cargo(&["xtask", "golden"])),
         ("the chapter", || cargo(&["xtask", "reproduce"])),
+        ("a mistake turns the chapter red", mistakes),
     ];
     for (name, step) in steps {
         println!("\n== {name}");
@@ -98,6 +99,30 @@ fn examples() -> Result<()> {
         let output = Command::new(&program).output().with_context(|| format!("starting {program}"))?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "{} ended with {}\n{said}", example.name, output.status);
+    }
+    Ok(())
+}
+
+/// Each of the mistakes that `reproduce` can make on purpose, and the section that must notice it.
+const MISTAKES: &[(&str, &str)] =
+    &[("shuffle", "optimizer"), ("by-size", "optimizer"), ("mean", "pixel-similarity"), ("eps", "resnet18")];
+
+/// Rows that pass without a mistake (the step before) must fail with it.
+fn mistakes() -> Result<()> {
+    let json = root().join("target/reproduce/mistake.json");
+    for (mistake, section) in MISTAKES {
+        let mut command = Command::new(std::env::current_exe().context("this program has no path")?);
+        command.args(["reproduce", "--seeds", "3", "--section", section, "--inject", mistake, "--json"]);
+        let output = command.arg(&json).output().context("starting reproduce")?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let failed: Vec<&str> = text.lines().filter(|line| line.contains(" FAIL")).collect();
+        println!("{mistake}: {} rows fail, the first: {}", failed.len(), failed.first().unwrap_or(&"none"));
+        ensure!(
+            output.status.code() == Some(1) && !failed.is_empty(),
+            "no row of {section} has noticed the mistake {mistake}; it ended with {}: {text}{}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     Ok(())
 }

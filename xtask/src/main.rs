@@ -23,7 +23,8 @@ use clap::Parser;
 enum Command {
     /// Rerun the chapter on the embedded sample and compare every result with the book.
     ///
-    /// Prints a line for each result and writes target/reproduce/report.html and report.json. Fails if a result does not agree.
+    /// Prints a line for each result and writes target/reproduce/report.html, and report.json beside it. Fails if a result
+    /// does not agree. All ten digits, beyond the chapter, need the full MNIST files.
     Reproduce(reproduce::Options),
     /// Replay reference values computed with PyTorch and fastai.
     Golden {

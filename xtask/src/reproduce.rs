@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::ch04::{Context, SECTIONS, Section};
+use crate::ch04::{Context, Fault, SECTIONS, Section};
 use crate::report::{Check, Findings, Machine, Report, Row, Runs, SectionReport, Verdict, cores};
 use crate::{download, page};
 
@@ -24,6 +24,12 @@ pub(crate) struct Options {
     /// Where the report's data go.
     #[arg(long, default_value_os_t = crate::root().join("target/reproduce/report.json"))]
     json: PathBuf,
+    /// Show the page in the browser.
+    #[arg(long)]
+    open: bool,
+    /// Make this mistake, to see that it is noticed.
+    #[arg(long, hide = true)]
+    inject: Option<Fault>,
 }
 
 /// Whether every row agreed.
@@ -40,7 +46,8 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     let style = "{msg:32} {wide_bar} {pos}/{len} epochs {elapsed}";
     let bar = ProgressBar::new(epochs).with_style(ProgressStyle::with_template(style)?);
     let ticking = bar.clone();
-    let ctx = Context::new(full, (0..options.seeds).collect(), Box::new(move || ticking.inc(1)))?;
+    let ctx =
+        Context::new(full, (0..options.seeds).collect(), options.inject, Box::new(move || ticking.inc(1)))?;
 
     let (machine, seeds) = (Machine::here(threads), ctx.seeds.len());
     let mut report = Report { machine, seeds, sections: Vec::new() };
@@ -65,18 +72,19 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
         [Verdict::Pass, Verdict::Fail, Verdict::Skipped].map(|verdict| report.count(verdict));
     println!("\n{passed} rows agree with the book, {failed} do not, {skipped} were skipped.");
     println!("Report: {}", html.display());
+    if options.open {
+        opener::open(&html).with_context(|| format!("opening {}", html.display()))?;
+    }
     Ok(failed == 0)
 }
 
 /// Whether the full MNIST files are there. For a section that was asked for and needs them they are downloaded.
 fn mnist_files(options: &Options, sections: &[&Section]) -> Result<bool> {
     let mut complete = download::is_complete()?;
-    if !complete && !options.section.is_empty() && sections.iter().any(|section| section.wants_mnist) {
+    let asked = !options.section.is_empty() && sections.iter().any(|section| section.needs_mnist);
+    if asked && !complete {
         println!("The full MNIST files are needed.");
-        complete = download::with_defaults().unwrap_or_else(|error| {
-            println!("{error:#}");
-            false
-        });
+        complete = download::with_defaults().context("a section that was asked for cannot be run")?;
     }
     let digits = if complete { "the full MNIST files" } else { "the embedded sample" };
     println!("The digits are those of {digits}.");
@@ -85,8 +93,8 @@ fn mnist_files(options: &Options, sections: &[&Section]) -> Result<bool> {
 
 fn print_section(section: &SectionReport) {
     println!("\n{} ({:.1} s)", section.title, section.seconds);
-    println!("  {:34} {:>24} {:>24}   one more run of ours", "", "book", "ours");
-    for Row { name, book, ours, check, verdict, note, .. } in &section.rows {
+    println!("  {:44} {:>28} {:>28}   one more run of ours", "", "book", "ours");
+    for Row { name, book, ours, check, verdict, .. } in &section.rows {
         let verdict = match verdict {
             Verdict::Pass => "pass",
             Verdict::Fail => "FAIL",
@@ -96,9 +104,17 @@ fn print_section(section: &SectionReport) {
             Check::Runs(Runs { low, high, decimals, .. }) => format!("{low:.decimals$} .. {high:.decimals$}"),
             Check::Equal | Check::Holds => String::new(),
         };
-        let note = note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
-        println!("  {name:34} {book:>24} {ours:>24}   {range:20} {verdict}{note}");
+        let [name, book, ours] = [(name, 44), (book, 28), (ours, 28)].map(|(text, width)| short(text, width));
+        println!("  {name:44} {book:>28} {ours:>28}   {range:20} {verdict}");
     }
+}
+
+/// A text that fits, with the page to read the whole.
+fn short(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_string();
+    }
+    text.chars().take(width - 1).chain(['…']).collect()
 }
 
 /// A file of the repository.

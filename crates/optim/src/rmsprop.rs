@@ -22,7 +22,7 @@ use crate::stepper::{Decay, Rule, Stepper};
 /// ```
 ///
 /// fastai takes the momentum of the gradient and divides afterwards: `b ← μ · b + g`, `p ← p - lr · b / d`. Its weight
-/// decay is decoupled.
+/// decay is decoupled. (Its function `RMSProp` does not pass its argument `eps` on; set as a hyper-parameter, it counts.)
 ///
 /// | | `α` | `eps` |
 /// |---|---|---|

@@ -12,6 +12,25 @@ const fn printed<const N: usize>(values: [f64; N], decimals: usize) -> [Printed;
     out
 }
 
+/// `tensor(im3)[4:10,4:10]`.
+pub(super) const IM3: &str = "\
+tensor([[  0,   0,   0,   0,   0,   0], [  0,   0,   0,   0,   0,  29], [  0,   0,   0,  48, 166, 224], \
+[  0,  93, 244, 249, 253, 187], [  0, 107, 253, 253, 230,  48], [  0,   3,  20,  20,  15,   0]], dtype=torch.uint8)";
+
+/// The entries of `valid_3_dist` that are printed.
+pub(super) const VALID_3_DIST: [&str; 6] = ["0.1050", "0.1526", "0.1186", "0.1122", "0.1170", "0.1086"];
+
+/// `torch.arange(0,20).float()`.
+pub(super) const TIME: &str = "\
+tensor([ 0.,  1.,  2.,  3.,  4.,  5.,  6.,  7.,  8.,  9., 10., 11., 12., 13., 14., 15., 16., 17., 18., 19.])";
+
+/// Of the losses 25823.8086, 5435.5366, .. and, after ten steps, 676.9537: how much of what ten steps take away is left by
+/// the first, (5435.5366 - 676.9537) / (25823.8086 - 676.9537).
+pub(super) const ROLLER_COASTER: Printed = Printed { value: 0.1892, decimals: 4 };
+
+/// `corrects.float().mean().item()` with random weights.
+pub(super) const UNTRAINED: f64 = 0.4912068545818329;
+
 /// `accuracy_3s`, `accuracy_7s`, and their mean.
 pub(super) const PIXEL_SIMILARITY: [Printed; 3] = printed([0.9168, 0.9854, 0.9511], 4);
 
@@ -29,6 +48,15 @@ pub(super) const OPTIMIZER: [Printed; 21] = printed(
     [
         0.4157, 0.4932, 0.8618, 0.8203, 0.9102, 0.9331, 0.9468, 0.9555, 0.9629, 0.9658, 0.9673, 0.9687,
         0.9707, 0.9726, 0.9751, 0.9761, 0.9761, 0.9775, 0.978, 0.9785, 0.9785,
+    ],
+    4,
+);
+
+/// `train_model(linear_model, 20)` with `SGD`.
+pub(super) const SGD: [Printed; 20] = printed(
+    [
+        0.4932, 0.852, 0.8335, 0.9116, 0.9326, 0.9473, 0.9555, 0.9624, 0.9648, 0.9668, 0.9692, 0.9712,
+        0.9731, 0.9746, 0.9761, 0.9765, 0.9775, 0.978, 0.9785, 0.9785,
     ],
     4,
 );
@@ -91,6 +119,9 @@ pub(super) const SIMPLE_NET: [[Printed; 3]; 40] = [
     printed([0.014136, 0.020415, 0.982826], 6),
 ];
 
+/// `learn.fit_one_cycle(1, 0.1)` with `resnet18`: train_loss, valid_loss, accuracy.
+pub(super) const RESNET18: [Printed; 3] = printed([0.082089, 0.009578, 0.997056], 6);
+
 // What PyTorch finds with the chapter's code, in the book's order of images: the accuracy after the last epoch.
 
 /// By hand, 21 epochs; mean 0.9726.
@@ -101,3 +132,6 @@ pub(super) const OPTIMIZER_TORCH: Torch = Torch { seeds: 30, low: 0.9780, high: 
 
 /// `simple_net`, 40 epochs.
 pub(super) const SIMPLE_NET_TORCH: Torch = Torch { seeds: 30, low: 0.9814, high: 0.9834 };
+
+/// `resnet18`, one epoch.
+pub(super) const RESNET18_TORCH: Torch = Torch { seeds: 5, low: 0.9936, high: 0.9980 };

@@ -2,17 +2,28 @@
 
 mod book;
 mod by_hand;
+mod data_loader;
+mod figures;
+mod gradients;
+mod jargon;
 mod learner;
+mod mnist_loss;
 mod optimizer;
 mod pixel_similarity;
 mod pixels;
+mod resnet18;
+mod roller_coaster;
 mod simple_net;
+mod ten_digits;
+mod tensors;
+mod universal_approximation;
 
 use anyhow::{Context as _, Result};
 use downhill::data::MnistSample;
 use downhill::prelude::*;
 
-use crate::report::{Figure, Findings, Printed, Torch};
+use crate::report::{Findings, Printed, Torch};
+use figures::{accuracy_curve, curve, digits, pictures};
 
 /// What every section is given.
 pub(crate) struct Context {
@@ -22,6 +33,8 @@ pub(crate) struct Context {
     pub(crate) dls: DataLoaders<f32, i64>,
     /// Each random result is computed once for each of these.
     pub(crate) seeds: Vec<u64>,
+    /// A mistake to make, to see that it is noticed.
+    pub(crate) fault: Option<Fault>,
     /// Called after each epoch of training, for the progress bar.
     pub(crate) tick: Box<dyn Fn()>,
 }
@@ -29,20 +42,50 @@ pub(crate) struct Context {
 impl Context {
     /// The threes and sevens, of the full MNIST files or embedded, loaded as the chapter loads them: all threes, then all
     /// sevens, without shuffling.
-    pub(crate) fn new(full: bool, seeds: Vec<u64>, tick: Box<dyn Fn()>) -> Result<Self> {
+    pub(crate) fn new(
+        full: bool,
+        seeds: Vec<u64>,
+        fault: Option<Fault>,
+        tick: Box<dyn Fn()>,
+    ) -> Result<Self> {
         let sample = if full {
             MnistSample::from_mnist(crate::download::folder()).context("loading the full MNIST files")?
         } else {
             embedded()?
         };
-        let dls = data_loaders(&sample, 256)?;
-        Ok(Context { full, sample, dls, seeds, tick })
+        let mut dls = data_loaders(&sample, 256)?;
+        dls.train = dls.train.shuffle(fault == Some(Fault::Shuffle));
+        Ok(Context { full, sample, dls, seeds, fault, tick })
+    }
+
+    /// Whether this mistake is to be made.
+    fn injects(&self, fault: Fault) -> bool {
+        self.fault == Some(fault)
+    }
+
+    /// The chapter's `validate_epoch(model)`.
+    fn validate_epoch(&self, model: &dyn Fn(&Var) -> Var) -> Result<f64> {
+        let accs = batch_accuracies(&self.dls.valid, model)?;
+        Ok(if self.injects(Fault::BySize) { mean_by_size(&accs) } else { mean(&accs) })
     }
 
     /// A result for each seed.
     fn for_each_seed<R>(&self, run: impl Fn(&mut Rng) -> Result<R>) -> Result<Vec<R>> {
         self.seeds.iter().map(|&seed| run(&mut Rng::new(seed))).collect()
     }
+}
+
+/// A mistake that one could make, made on purpose: `cargo xtask ci` sees that each turns a row red.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Fault {
+    /// The training set is shuffled.
+    Shuffle,
+    /// Adam has PyTorch's eps instead of fastai's.
+    Eps,
+    /// A batch's accuracy counts by its size.
+    BySize,
+    /// The mean seven is one of a thousand sevens.
+    Mean,
 }
 
 /// The sample in the repository.
@@ -64,8 +107,8 @@ pub(crate) struct Section {
     pub(crate) title: &'static str,
     /// How often it ticks for each seed.
     pub(crate) epochs: u64,
-    /// Whether there is something in it that the embedded sample is not enough for.
-    pub(crate) wants_mnist: bool,
+    /// Whether it can do nothing without the full MNIST files.
+    pub(crate) needs_mnist: bool,
     pub(crate) run: fn(&Context, &mut Findings) -> Result<()>,
 }
 
@@ -82,23 +125,38 @@ const fn section(
     epochs: u64,
     run: fn(&Context, &mut Findings) -> Result<()>,
 ) -> Section {
-    Section { key, title, epochs, wants_mnist: false, run }
+    Section { key, title, epochs, needs_mnist: false, run }
 }
 
 pub(crate) const SECTIONS: &[Section] = &[
-    Section {
-        wants_mnist: true,
-        ..section("pixels", "Pixels: the foundations of computer vision", 0, pixels::run)
-    },
+    section("pixels", "Pixels: the foundations of computer vision", 0, pixels::run),
+    section("tensors", "NumPy arrays and PyTorch tensors", 0, tensors::run),
     section("pixel-similarity", "First try: pixel similarity", 0, pixel_similarity::run),
+    section("gradients", "Calculating gradients", 0, gradients::run),
+    section("roller-coaster", "An end-to-end SGD example", 0, roller_coaster::run),
+    section("mnist-loss", "The MNIST loss function", 0, mnist_loss::run),
+    section("data-loader", "SGD and mini-batches", 0, data_loader::run),
     section("by-hand", "Putting it all together", 21, by_hand::run),
-    section("optimizer", "Creating an optimizer", 20, optimizer::run),
+    section("optimizer", "Creating an optimizer", 40, optimizer::run),
     section("learner", "Learner.fit", 10, learner::run),
     section("simple-net", "Adding a nonlinearity", 40, simple_net::run),
+    section(
+        "universal-approximation",
+        "Any function, with one hidden layer",
+        0,
+        universal_approximation::run,
+    ),
+    section("resnet18", "Going deeper", 1, resnet18::run),
+    section("jargon", "Jargon recap: activations and parameters", 0, jargon::run),
+    Section {
+        needs_mnist: true,
+        ..section("ten-digits", "Beyond the chapter: all ten digits", 0, ten_digits::run)
+    },
 ];
 
 /// Rows for numbers that the book prints one after the other, compared with the runs of all seeds; the last one also with
 /// PyTorch's.
+#[track_caller]
 fn rows(
     out: &mut Findings,
     names: impl Fn(usize) -> String,
@@ -112,27 +170,47 @@ fn rows(
     }
 }
 
-/// Our accuracies over the book's, from before the first epoch on.
-fn accuracy_curve(out: &mut Findings, title: &str, book: &[Printed], runs: Vec<Vec<f64>>) {
-    let book = book.iter().map(|printed| printed.value).collect();
-    let (title, x, y) = (title.into(), "epoch".into(), "accuracy".into());
-    out.figure(Figure::Curves { title, x, y, first_x: 0.0, book, runs });
-}
-
 /// The numbers at one place of every run.
 fn column(runs: &[Vec<f64>], at: usize) -> Vec<f64> {
     runs.iter().map(|run| run[at]).collect()
 }
 
+/// A shape as PyTorch prints it.
+fn size(shape: &[usize]) -> String {
+    format!("torch.Size({shape:?})")
+}
+
+/// The chapter's `init_params`.
+fn init_params(size: &[usize], rng: &mut Rng) -> Var {
+    Var::parameter(Tensor::randn(size, rng))
+}
+
 /// The chapter's `validate_epoch`: the mean of the batches' accuracies, each counting the same.
 pub(crate) fn validate_epoch(valid_dl: &DataLoader<f32, i64>, model: &dyn Fn(&Var) -> Var) -> Result<f64> {
+    Ok(mean(&batch_accuracies(valid_dl, model)?))
+}
+
+/// The accuracy and the size of each batch.
+fn batch_accuracies(
+    valid_dl: &DataLoader<f32, i64>,
+    model: &dyn Fn(&Var) -> Var,
+) -> Result<Vec<(f64, usize)>> {
     let mut accs = Vec::new();
     for batch in valid_dl {
         let (xb, yb) = batch?;
         let preds = no_grad(|| model(&Var::new(xb)));
-        accs.push(batch_accuracy(&preds.value(), &yb));
+        accs.push((batch_accuracy(&preds.value(), &yb), yb.size(0)));
     }
-    Ok(accs.iter().sum::<f64>() / accs.len() as f64)
+    Ok(accs)
+}
+
+fn mean(accs: &[(f64, usize)]) -> f64 {
+    accs.iter().map(|(acc, _)| acc).sum::<f64>() / accs.len() as f64
+}
+
+fn mean_by_size(accs: &[(f64, usize)]) -> f64 {
+    let items: usize = accs.iter().map(|(_, size)| size).sum();
+    accs.iter().map(|(acc, size)| acc * *size as f64).sum::<f64>() / items as f64
 }
 
 /// The chapter's `calc_grad`: the loss of a batch, and its gradient in every parameter.

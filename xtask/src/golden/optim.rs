@@ -184,6 +184,7 @@ fn pytorch(kind: &str, params: Vec<Var<f64>>, args: &mut Args) -> Result<Opt> {
 }
 
 fn weight_decay<R: Rule<f64>>(opt: Stepper<R, f64>, args: &mut Args) -> Result<Stepper<R, f64>> {
+    let opt = args.apply(opt, "maximize", Stepper::maximize)?;
     args.apply(opt, "weight_decay", Stepper::weight_decay)
 }
 
