@@ -12,10 +12,10 @@ const fn printed<const N: usize>(values: [f64; N], decimals: usize) -> [Printed;
     out
 }
 
-/// `tensor(im3)[4:10,4:10]`.
+/// `tensor(im3)[4:10,4:10]`, but for the name of its dtype.
 pub(super) const IM3: &str = "\
 tensor([[  0,   0,   0,   0,   0,   0], [  0,   0,   0,   0,   0,  29], [  0,   0,   0,  48, 166, 224], \
-[  0,  93, 244, 249, 253, 187], [  0, 107, 253, 253, 230,  48], [  0,   3,  20,  20,  15,   0]], dtype=torch.uint8)";
+[  0,  93, 244, 249, 253, 187], [  0, 107, 253, 253, 230,  48], [  0,   3,  20,  20,  15,   0]])";
 
 /// The entries of `valid_3_dist` that are printed.
 pub(super) const VALID_3_DIST: [&str; 6] = ["0.1050", "0.1526", "0.1186", "0.1122", "0.1170", "0.1086"];

@@ -11,7 +11,7 @@ pub(super) fn run(ctx: &Context, out: &mut Findings) -> Result<()> {
     let (three_tensors, seven_tensors) = (&ctx.sample.train.threes, &ctx.sample.train.sevens);
     let im3 = three_tensors.select(0, 1);
     let corner = im3.slice(0, 4, 10, 1).slice(1, 4, 10, 1);
-    out.equal("tensor(im3)[4:10,4:10]", book::IM3, corner);
+    out.equal("tensor(im3)[4:10,4:10]", book::IM3, corner.to::<i64>());
 
     let lengths = format!("({}, {})", three_tensors.size(0), seven_tensors.size(0));
     out.equal("len(three_tensors),len(seven_tensors)", "(6131, 6265)", lengths);
