@@ -11,7 +11,7 @@ pub(super) fn run(ctx: &Context, out: &mut Findings) -> Result<()> {
     let shapes = format!("({}, {})", size(train_x.shape()), size(train_y.shape()));
     let book = "(torch.Size([12396, 784]), torch.Size([12396, 1]))";
     out.equal("train_x.shape,train_y.shape", book, shapes);
-    let dset: Vec<(Tensor, Tensor<i64>)> = train_x.unbind(0).into_iter().zip(train_y.unbind(0)).collect();
+    let dset: Vec<(Tensor, Tensor<i64>)> = train_x.unbind(0).zip(train_y.unbind(0)).collect();
     let (x, y) = &dset[0];
     out.equal(
         "x,y = dset[0]; x.shape,y",
