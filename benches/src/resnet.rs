@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 use downhill::autograd::{Var, no_grad, profile};
-use downhill::data::{DataLoader, DataLoaders, ImageFolder, ImageFolders, IntToFloat};
-use downhill::learner::{Learner, accuracy};
-use downhill::nn::{Forward, Module, ResNet, create_vision_model, cross_entropy, resnet18};
+use downhill::data::ImageDataLoaders;
+use downhill::learner::{accuracy, vision_learner};
+use downhill::nn::{Forward, Module, ResNet, cross_entropy, resnet18};
 use downhill::optim::{Adam, Optimizer};
 use downhill::tensor::{Rng, Tensor};
 
@@ -41,14 +41,8 @@ pub(crate) fn forward() -> Work {
 /// The book's epoch with one cycle: 14,434 PNG files opened and decoded, 193 steps with fastai's head, and a validation.
 /// The first time from new weights, then on from there.
 pub(crate) fn epoch() -> Result<Work> {
-    let ImageFolders { train, valid, .. } = ImageFolder::from_folder(png_folder()?).open()?;
-    let train = DataLoader::new(train).bs(BATCH).shuffle(true).drop_last(true).after_batch(IntToFloat);
-    let valid = DataLoader::new(valid).bs(BATCH).after_batch(IntToFloat);
-    let rng = &mut Rng::new(42);
-    let model = create_vision_model(resnet18(2, rng), 3, 2, rng);
-    let mut learn = Learner::new(DataLoaders::new(train, valid), model)
-        .loss_func(cross_entropy)
-        .metrics(accuracy)
-        .no_logging();
+    let dls = ImageDataLoaders::from_folder(png_folder()?)?;
+    let learn = vision_learner(dls, resnet18, &mut Rng::new(42)).loss_func(cross_entropy).metrics(accuracy);
+    let mut learn = learn.no_logging();
     Ok(Box::new(move || learn.fit_one_cycle(1, 0.1).expect("the files were just written")))
 }

@@ -4,6 +4,7 @@
 //! a chain of operations on a permuted tensor (activations in H, W, N, C order, say) runs over flat memory throughout.
 
 use crate::element::Element;
+use crate::fuse::BLOCK;
 use crate::kernels::buffer::Buffer;
 use crate::kernels::isa::simd;
 use crate::layout::{Dims, Layout, broadcast_shape};
@@ -31,11 +32,7 @@ impl<E: Element> Tensor<E> {
             &mut out,
             #[inline(always)]
             |out, [at]| match nest.steps {
-                [1] => {
-                    for (&x, o) in x[at..][..out.len()].iter().zip(out) {
-                        *o = f(x);
-                    }
-                }
+                [1] => apply(&f, &x[at..][..out.len()], out),
                 [step] => {
                     for (i, o) in out.iter_mut().enumerate() {
                         *o = f(x[at + i * step]);
@@ -241,6 +238,27 @@ impl Tensor<bool> {
             },
         );
         Tensor::from_buffer(out, layout)
+    }
+}
+
+/// `out[i] = f(x[i])`.
+///
+/// What `f` captured lies behind a reference, and for all that the compiler knows, `out` may overlap it: then it computes one
+/// element at a time. It knows better of a block of our own.
+#[inline(always)]
+fn apply<E: Element, O: Element>(f: &impl Fn(E) -> O, x: &[E], out: &mut [O]) {
+    if size_of_val(f) == 0 {
+        for (o, &x) in out.iter_mut().zip(x) {
+            *o = f(x);
+        }
+        return;
+    }
+    let mut block = [O::default(); BLOCK];
+    for (out, x) in out.chunks_mut(BLOCK).zip(x.chunks(BLOCK)) {
+        for (o, &x) in block.iter_mut().zip(x) {
+            *o = f(x);
+        }
+        out.copy_from_slice(&block[..out.len()]);
     }
 }
 

@@ -134,9 +134,11 @@ impl<E: Element> Tensor<E> {
             };
             *d = longer;
         }
-        shape.count("repeat", size_of::<E>());
+        if shape.count("repeat", size_of::<E>()) == 0 {
+            return Tensor::full(&shape, E::default());
+        }
         for (dim, &n) in times.iter().enumerate() {
-            out = if n == 0 { out.narrow(dim as isize, 0, 0) } else { cat(&vec![out; n], dim as isize) };
+            out = cat(&vec![out; n], dim as isize);
         }
         out
     }

@@ -119,6 +119,7 @@ impl<E: Float> Tensor<E> {
         }
         merged.reduce_lanes(
             dim,
+            #[inline(always)]
             |x| {
                 let max = finite(maximum(x));
                 sum(x, |x| (x - max).exp()).ln() + max

@@ -170,14 +170,12 @@ impl<E: Float> Tensor<E> {
 impl<E: Element> Tensor<E> {
     /// `max(x, 0)` for each element; NaN stays NaN.
     pub fn relu(&self) -> Self {
-        let zero = E::default();
-        self.map(|x| if x < zero { zero } else { x })
+        self.map(|x| if x < E::default() { E::default() } else { x })
     }
 
     /// [`relu`](Self::relu), in place.
     pub fn relu_(&mut self) -> &mut Self {
-        let zero = E::default();
-        self.map_(|x| if x < zero { zero } else { x })
+        self.map_(|x| if x < E::default() { E::default() } else { x })
     }
 
     /// Each element limited to `[min, max]`; NaN stays NaN. As in PyTorch, `max` wins if it is below `min`.

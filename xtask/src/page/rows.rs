@@ -61,8 +61,12 @@ pub(super) fn table(section: &SectionReport) -> Markup {
 
 /// A table of some of the rows.
 fn part(section: &SectionReport, rows: &[usize]) -> Markup {
-    let random = |i: &usize| matches!(section.rows[*i].check, Check::Runs(_));
-    let any_random = rows.iter().any(random);
+    let random = |i: &&usize| matches!(section.rows[**i].check, Check::Runs(_));
+    let random = match rows.iter().filter(random).count() {
+        0 => Random::None,
+        all if all == rows.len() => Random::All,
+        _ => Random::Some,
+    };
     let claims = rows.iter().filter(|&&i| matches!(section.rows[i].check, Check::Holds)).count();
     let expected = match claims {
         0 => "The book",
@@ -76,9 +80,9 @@ fn part(section: &SectionReport, rows: &[usize]) -> Markup {
                 thead role="rowgroup" {
                     tr role="row" {
                         th scope="col" role="columnheader" { "Result" }
-                        th.number[any_random] scope="col" role="columnheader" { (expected) }
-                        th.number[any_random] scope="col" role="columnheader" { "downhill" }
-                        @if any_random {
+                        th.number[random == Random::All] scope="col" role="columnheader" { (expected) }
+                        th.number[random == Random::All] scope="col" role="columnheader" { "downhill" }
+                        @if random != Random::None {
                             th.number scope="col" role="columnheader" { "One more run" }
                             th.strip-head scope="col" role="columnheader" { "All runs" }
                         }
@@ -86,24 +90,38 @@ fn part(section: &SectionReport, rows: &[usize]) -> Markup {
                         th scope="col" role="columnheader" { "Code" }
                     }
                 }
-                tbody role="rowgroup" { @for &i in rows { (line(section, i, any_random)) } }
+                tbody role="rowgroup" { @for &i in rows { (line(section, i, random)) } }
             }
         }
     }
 }
 
-/// One row. `random` says whether the table has columns for what is random.
-fn line(section: &SectionReport, index: usize, random: bool) -> Markup {
+/// How many rows of a table are random. It has columns for them if any is.
+#[derive(Clone, Copy, PartialEq)]
+enum Random {
+    None,
+    Some,
+    All,
+}
+
+/// One row.
+fn line(section: &SectionReport, index: usize, random: Random) -> Markup {
     let row = &section.rows[index];
+    // What is random is a number; anything else may be a long list. Numbers are aligned where there is nothing else.
+    let kind = match (&row.check, random) {
+        (Check::Runs(_), Random::All) => "number",
+        (Check::Runs(_), _) => "plain",
+        _ => "text",
+    };
     html! {
         tr #(id(section, index)) role="row" .fail-row[row.verdict == Verdict::Fail] {
             th scope="row" role="rowheader" {
                 (row.name)
                 @if let Some(note) = &row.note { span.note { (note) } }
             }
-            td.number[random] role="cell" data-name=(asked(&row.check)) { (row.book) }
-            td.number[random] role="cell" data-name=(found(&row.check)) { (row.ours) }
-            @if random { (columns(row)) }
+            td.(kind) role="cell" data-name=(asked(&row.check)) { (row.book) }
+            td.(kind) role="cell" data-name=(found(&row.check)) { (row.ours) }
+            @if random != Random::None { (columns(row)) }
             td.verdict.(class(row.verdict)) role="cell" {
                 span aria-hidden="true" { (sign(row.verdict)) } " "
                 (match row.verdict { Verdict::Pass => "agrees", Verdict::Fail => "differs", Verdict::Skipped => "skipped" })

@@ -80,7 +80,7 @@ fn reduce_large(x: f32) -> (u32, f32) {
 }
 
 /// sin x. Error below 1.56 ulp.
-#[inline]
+#[inline(always)]
 pub(crate) fn sin(x: f32) -> f32 {
     if x.abs() < FAST {
         sin_fast(x)
@@ -93,7 +93,7 @@ pub(crate) fn sin(x: f32) -> f32 {
 }
 
 /// cos x. Error below 1.56 ulp.
-#[inline]
+#[inline(always)]
 pub(crate) fn cos(x: f32) -> f32 {
     if x.abs() < FAST {
         cos_fast(x)

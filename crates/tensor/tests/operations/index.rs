@@ -363,3 +363,8 @@ fn in_place_twins() {
     check(Tensor::relu, &|y| _ = y.relu_());
     check(|x| x.clamp(-1.0, 1.0), &|y| _ = y.clamp_(-1.0, 1.0));
 }
+
+#[test]
+fn nothing_is_repeated_at_no_cost() {
+    assert_eq!(Tensor::<f32>::zeros(&[0, 2]).repeat(&[1 << 50, 1]).shape(), [0, 2]);
+}

@@ -4,16 +4,14 @@ mod sample;
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::report::{Figure, Picture};
+use crate::ch04::{Context, SECTIONS};
+use crate::report::{Figure, Findings, Picture};
 use html::{Element, elements, self_contained};
 use sample::{HOSTILE, code, is_random, report};
 
 fn sample() -> (Report, Vec<Element>) {
     let report = report();
     let page = page(&report, code).unwrap();
-    if let Some(path) = std::env::var_os("DOWNHILL_SAMPLE_PAGE") {
-        std::fs::write(path, &page).unwrap();
-    }
     (report, elements(&page))
 }
 
@@ -73,6 +71,33 @@ fn the_page_needs_nothing_but_itself() {
     assert!(all.iter().filter(|e| e.name == "img").all(|img| !img.attributes["alt"].is_empty()));
     let figures: usize = report.sections.iter().map(|section| section.figures.len()).sum();
     assert_eq!(count("figure"), figures);
+}
+
+/// The sample's code is not what says its rows. That of real sections is.
+#[test]
+fn real_rows_link_to_what_says_them() {
+    let ctx = Context::new(false, vec![0, 1, 2], None, Box::new(|| ())).unwrap();
+    let quick = ["tensors", "pixel-similarity", "gradients"];
+    let sections = SECTIONS.iter().filter(|section| quick.contains(&section.key)).map(|section| {
+        let mut out = Findings::default();
+        (section.run)(&ctx, &mut out).unwrap();
+        let Findings { rows, figures } = out;
+        let (key, title) = (section.key.to_string(), section.title.to_string());
+        SectionReport { key, title, code: section.code(), seconds: 0.0, rows, figures }
+    });
+    let report = Report { machine: Machine::here(1), seeds: 3, sections: sections.collect() };
+    assert_eq!(report.sections.len(), quick.len());
+    let read = |path: &str| Ok(std::fs::read_to_string(crate::root().join(path))?);
+    let all = elements(&page(&report, read).unwrap());
+    self_contained(&all);
+    let places = by_id(&all);
+    for section in &report.sections {
+        assert!(!section.rows.is_empty(), "{}", section.key);
+        for row in &section.rows {
+            let line = &places[&*code::line(section, row)].text;
+            assert!(line.contains("out"), "{}, {}: {line}", section.key, row.name);
+        }
+    }
 }
 
 #[test]
