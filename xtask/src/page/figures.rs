@@ -71,8 +71,7 @@ fn curves(labels: &Labels<'_>, first_x: f64, book: &[f64], runs: &[Vec<f64>]) ->
         ]
     };
     let what = format!("the median and the range of {} runs, and the book's numbers", runs.len());
-    let medians: Vec<f64> = columns.iter().map(|column| median(column)).collect();
-    let late = creeping(&medians);
+    let late = creeping(&columns);
     Ok(html! {
         figure.wide[late.is_some()] {
             figcaption { (labels.title) }
@@ -85,15 +84,15 @@ fn curves(labels: &Labels<'_>, first_x: f64, book: &[f64], runs: &[Vec<f64>]) ->
     })
 }
 
-/// The index from which on a curve covers less than a sixth of its height, if that is most of it.
-fn creeping(curve: &[f64]) -> Option<usize> {
-    let height = |part: &[f64]| {
-        let (low, high) =
-            part.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &y| (l.min(y), h.max(y)));
+/// The epoch from which on all runs together cover less than a sixth of their height, if that is most of the epochs.
+fn creeping(epochs: &[Vec<f64>]) -> Option<usize> {
+    let height = |part: &[Vec<f64>]| {
+        let ends = |(low, high): Point, &y: &f64| (low.min(y), high.max(y));
+        let (low, high) = part.iter().flatten().fold((f64::INFINITY, f64::NEG_INFINITY), ends);
         high - low
     };
-    let whole = height(curve);
-    (1..=curve.len() / 2).find(|&from| height(&curve[from..]) < whole / 6.0).filter(|_| curve.len() >= 8)
+    let whole = height(epochs);
+    (1..=epochs.len() / 2).find(|&from| height(&epochs[from..]) < whole / 6.0).filter(|_| epochs.len() >= 8)
 }
 
 fn functions(labels: &Labels<'_>, series: &[Series]) -> Result<Markup> {
