@@ -100,16 +100,17 @@ fn grid(root: &Root<'_>, chart: &Chart<'_, '_>, axes: &Axes<'_>) -> Result<()> {
     let line = |points: [(i32, i32); 2]| PathElement::new(points, RULE.rgb().stroke_width(FINE));
     let text = |text: String, at: (i32, i32), h, v| Text::new(text, at, style().pos(Pos::new(h, v)));
     let gap = fine(6.0) as i32;
-    for value in ticks(&y, 6) {
+    for (value, label) in ticks(&y, 6) {
         let (_, level) = at((x.start, value));
         root.draw(&line([(left, level), (right, level)]))?;
-        root.draw(&text(label(value, &y), (left - gap, level), HPos::Right, VPos::Center))?;
+        root.draw(&text(label, (left - gap, level), HPos::Right, VPos::Center))?;
     }
     root.draw(&line([(left, bottom), (right, bottom)]))?;
-    for value in ticks(&x, 7) {
+    // As many as have room.
+    for (value, label) in ticks(&x, if right - left < fine(280.0) as i32 { 3 } else { 7 }) {
         let (place, _) = at((value, y.start));
         root.draw(&line([(place, bottom), (place, bottom + gap / 2)]))?;
-        root.draw(&text(label(value, &x), (place, bottom + gap), HPos::Center, VPos::Top))?;
+        root.draw(&text(label, (place, bottom + gap), HPos::Center, VPos::Top))?;
     }
     let (width, height) = root.dim_in_pixel();
     let (width, height) = (width as i32, height as i32);
@@ -145,9 +146,19 @@ fn style() -> TextStyle<'static> {
     ("sans-serif", size).into_font().color(&MUTED.rgb())
 }
 
-/// Round numbers within a range, at most so many.
-fn ticks(range: &Range<f64>, most: usize) -> Vec<f64> {
-    RangedCoordf64::from(range.clone()).key_points(most)
+/// Round numbers within a range, at most so many, and what an axis says of each.
+fn ticks(range: &Range<f64>, most: usize) -> Vec<(f64, String)> {
+    let values = RangedCoordf64::from(range.clone()).key_points(most);
+    let step = if let [first, second, ..] = values[..] { second - first } else { range.end - range.start };
+    // As few decimals as make a whole number of the step. (Not all of what a step of 1e-300 would need.)
+    let whole = |decimals: &i32| {
+        let scaled = step * 10_f64.powi(*decimals);
+        (scaled - scaled.round()).abs() < 1e-6 * scaled
+    };
+    let decimals = (0..12).find(whole).unwrap_or(12) as usize;
+    // Zero may come as -0, or as what rounding left of it.
+    let label = |x: f64| format!("{:.decimals$}", if x.abs() < 1e-6 * step { 0.0 } else { x });
+    values.into_iter().map(|value| (value, label(value))).collect()
 }
 
 /// From the least to the greatest value, and shares of that more below and above.
@@ -165,14 +176,6 @@ fn range(values: impl Iterator<Item = f64>, below: f64, above: f64) -> Range<f64
         _ => (low - low.abs() / 10.0, high + high.abs() / 10.0),
     };
     low - below * (high - low)..high + above * (high - low)
-}
-
-/// A number at an axis, with the decimals that its neighbours differ in.
-fn label(value: f64, range: &Range<f64>) -> String {
-    let step = (range.end - range.start) / 8.0;
-    let decimals = (-step.log10().floor()).clamp(0.0, 12.0) as usize;
-    // (Zero may come as -0.)
-    format!("{:.decimals$}", value + 0.0)
 }
 
 #[cfg(test)]
@@ -225,9 +228,11 @@ mod tests {
 
     #[test]
     fn ticks_have_the_decimals_they_need() {
-        assert_eq!(label(20.0, &(0.0..40.0)), "20");
-        assert_eq!(label(0.5, &(0.0..4.0)), "0.5");
-        assert_eq!(label(0.965, &(0.95..0.98)), "0.965");
-        assert_eq!(label(-0.0, &(-1.0..1.0)), "0.0");
+        let labels =
+            |range: Range<f64>| -> Vec<String> { ticks(&range, 5).into_iter().map(|tick| tick.1).collect() };
+        assert_eq!(labels(0.0..40.0), ["0", "10", "20", "30", "40"]);
+        assert_eq!(labels(0.0..3.2), ["0", "1", "2", "3"]);
+        assert_eq!(labels(-0.5..0.5), ["-0.4", "-0.2", "0.0", "0.2", "0.4"]);
+        assert_eq!(labels(0.95..0.98), ["0.95", "0.96", "0.97", "0.98"]);
     }
 }

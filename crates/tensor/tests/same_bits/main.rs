@@ -117,7 +117,7 @@ const EXEMPT: &[&[&str]] = &[
         "as_mut_slice",
     ],
     // Single elements, and all of them as they are.
-    &["to_vec", "item", "get", "iter"],
+    &["to_vec", "item", "get", "iter", "is_set_to"],
     // Views. (Those that `unbind`, `split` and `chunk` are made of too.)
     &["reshape", "view", "flatten", "permute", "slice", "expand", "unsqueeze", "squeeze", "diagonal"],
     // Made on one thread, element by element, in f64.
