@@ -38,6 +38,9 @@ def work(name):
         m, k, n = map(int, match.groups())
         a, b = torch.randn(m, k), torch.randn(k, n)
         return [lambda: torch.mm(a, b)]
+    if match := re.fullmatch(r"op_(\w+)_(\d+(?:x\d+)*)", name):
+        run = operations([int(n) for n in match[2].split("x")]).get(match[1])
+        return [run] if run else []
     if match := re.fullmatch(r"(add|exp|sum|memcpy)_(\d+)", name):
         x = torch.rand(int(match[2])) * 20 - 10
         y = x + 1
@@ -59,6 +62,94 @@ def work(name):
     if match := re.fullmatch(r"autograd_overhead_(\d+)", name):
         return [chain(int(match[1]))]
     return []
+
+
+def operations(shape):
+    """Common operations on tensors of this shape, by the names that `benches/src/ops.rs` gives them."""
+    functional = torch.nn.functional
+    x, y = torch.rand(shape) + 0.1, torch.rand(shape) + 0.1
+    first, last = shape[0], shape[-1]
+    row, column, mask, likely = x.flatten()[:last].clone(), x[..., :1].clone(), x > 0.5, x > 0.05
+    heads, tails = (torch.arange(n) * 7 % n for n in (first, last))
+    down, along, targets = x.argsort(0), x.argsort(-1), x.argmax(-1, keepdim=True)
+    whole = (x * 100).round()
+    pixels, numbers, count = whole.to(torch.uint8), whole.long(), x.numel()
+    turned = (0, 2, 3, 1) if len(shape) == 4 else tuple(reversed(range(len(shape))))
+    return {
+        "exp": lambda: x.exp(),
+        "ln": lambda: x.log(),
+        "tanh": lambda: x.tanh(),
+        "sigmoid": lambda: x.sigmoid(),
+        "erf": lambda: x.erf(),
+        "sqrt": lambda: x.sqrt(),
+        "sin": lambda: x.sin(),
+        "gelu": lambda: functional.gelu(x),
+        "softplus": lambda: functional.softplus(x),
+        "pow": lambda: x.pow(2.5),
+        "round": lambda: x.round(),
+        "abs": lambda: x.abs(),
+        "add": lambda: x + y,
+        "mul_number": lambda: x * 2.0,
+        "div": lambda: x / y,
+        "add_row": lambda: x + row,
+        "add_column": lambda: x + column,
+        "relu": lambda: x.relu(),
+        "clamp": lambda: x.clamp(0.3, 0.8),
+        "gt": lambda: x > 0.5,
+        "eq": lambda: x == y,
+        "where": lambda: torch.where(mask, x, y),
+        "masked_fill": lambda: x.masked_fill(mask, 0.0),
+        "maximum": lambda: torch.maximum(x, y),
+        "sum": lambda: x.sum(),
+        "sum_first": lambda: x.sum(0),
+        "sum_last": lambda: x.sum(-1),
+        "mean": lambda: x.mean(),
+        "var_first": lambda: x.var(0),
+        "var_last": lambda: x.var(-1),
+        "norm": lambda: x.norm(),
+        "norm_last": lambda: torch.linalg.vector_norm(x, dim=-1),
+        "prod": lambda: x.prod(),
+        "prod_last": lambda: x.prod(-1),
+        "max": lambda: x.max(),
+        "max_last": lambda: x.max(-1),
+        "amax_first": lambda: x.amax(0),
+        "amax_last": lambda: x.amax(-1),
+        "argmax": lambda: x.argmax(),
+        "argmax_first": lambda: x.argmax(0),
+        "argmax_last": lambda: x.argmax(-1),
+        "any": lambda: likely.any(),
+        "all_last": lambda: likely.all(-1),
+        "softmax_first": lambda: x.softmax(0),
+        "softmax_last": lambda: x.softmax(-1),
+        "log_softmax_last": lambda: x.log_softmax(-1),
+        "logsumexp_last": lambda: x.logsumexp(-1),
+        "cumsum_first": lambda: x.cumsum(0),
+        "cumsum_last": lambda: x.cumsum(-1),
+        "sort_last": lambda: x.sort(dim=-1, stable=True),
+        "topk_last": lambda: x.topk(5, -1),
+        "index_select_first": lambda: x.index_select(0, heads),
+        "index_select_last": lambda: x.index_select(-1, tails),
+        "gather_first": lambda: x.gather(0, down),
+        "gather_last": lambda: x.gather(-1, along),
+        "gather_targets": lambda: x.gather(-1, targets),
+        "flip_first": lambda: x.flip(0),
+        "flip_last": lambda: x.flip(-1),
+        "cat_first": lambda: torch.cat([x, y], 0),
+        "cat_last": lambda: torch.cat([x, y], -1),
+        "stack_first": lambda: torch.stack([x, y], 0),
+        "stack_last": lambda: torch.stack([x, y], -1),
+        "pad": lambda: functional.pad(x, [1, 2]),
+        "transposed": lambda: x.permute(turned).contiguous(),
+        "narrow_last": lambda: x.narrow(-1, 1, last - 2).contiguous(),
+        "select_last": lambda: x.select(-1, 1).contiguous(),
+        "step_last": lambda: x[..., ::2].contiguous(),
+        "to_f64": lambda: x.double(),
+        "from_u8": lambda: pixels.float(),
+        "from_i64": lambda: numbers.float(),
+        "arange": lambda: torch.arange(count, dtype=torch.float32),
+        "rand": lambda: torch.rand(shape),
+        "randn": lambda: torch.randn(shape),
+    }
 
 
 def chapter(name):

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 use downhill::autograd::Var;
 use downhill::tensor::{Rng, Tensor};
 
-use crate::{data, epochs, layers, peers, resnet, step};
+use crate::{data, epochs, layers, ops, peers, resnet, step};
 
 /// A piece of work, ready to be repeated.
 pub type Work = Box<dyn FnMut()>;
@@ -13,7 +13,7 @@ pub type Work = Box<dyn FnMut()>;
 pub const NAMES: &str = "gemm_MxKxN, gemm_gemmcrate_MxKxN, gemm_matrixmultiply_MxKxN, add_N, exp_N, expf_N, sum_N, \
                          memcpy_N, fma_N, autograd_overhead_N, adam_step, adam_memcpy, loader_epoch, load_png_folder, \
                          decode_png_folder, conv_forward_NxCxHxW_OCxKHxKWsSpP, conv_input_.., conv_weight_.., \
-                         resnet18_step, resnet18_forward, resnet18_epoch, linear_epoch, simple_net_epoch";
+                         resnet18_step, resnet18_forward, resnet18_epoch, linear_epoch, simple_net_epoch, op_NAME_SHAPE (in ops.rs)";
 
 /// What is timed unless cases are named.
 pub const DEFAULT: &[&str] = &[
@@ -62,6 +62,14 @@ pub fn case(name: &str, threads: usize) -> Result<Work> {
         return layers::convolution(kind, sizes).with_context(|| unknown(name));
     }
     let (kind, size) = name.rsplit_once('_').with_context(|| unknown(name))?;
+    if let Some(op) = kind.strip_prefix("op_") {
+        let shape: Vec<usize> =
+            size.split('x').map(str::parse).collect::<Result<_, _>>().with_context(|| unknown(name))?;
+        let elements = shape.iter().try_fold(1_usize, |n, &d| n.checked_mul(d));
+        let fits = shape.len() <= 4 && elements.is_some_and(|n| (1..=LARGEST).contains(&n));
+        ensure!(fits, "{name}: a shape must have at most four axes, and 1 to {LARGEST} elements");
+        return ops::case(op, &shape).with_context(|| unknown(name));
+    }
     if kind.starts_with("gemm") {
         let sizes: Vec<usize> =
             size.split('x').map(str::parse).collect::<Result<_, _>>().with_context(|| unknown(name))?;

@@ -5,6 +5,7 @@ pub mod cases;
 mod data;
 mod epochs;
 mod layers;
+pub mod ops;
 mod peers;
 mod resnet;
 mod step;

@@ -1,11 +1,15 @@
 //! Tensors from values, functions and random numbers.
 
 use rand_distr::{Distribution, StandardNormal, StandardUniform};
+use rayon::prelude::*;
 
 use crate::element::{Element, Float, Number};
 use crate::kernels::buffer::Buffer;
+use crate::kernels::isa::simd;
 use crate::layout::{Dims, Layout, MAX_RANK};
+use crate::nest::TASK;
 use crate::rng::Rng;
+use crate::run;
 use crate::tensor::Tensor;
 
 impl<E: Element> Tensor<E> {
@@ -147,6 +151,34 @@ impl<E: Element> Tensor<E> {
         }
         Tensor::from_buffer(data, layout)
     }
+
+    /// `f(0)`, `f(1)`, ...
+    #[track_caller]
+    fn numbered(op: &str, count: usize, f: impl Fn(usize) -> E + Sync) -> Self {
+        let layout = checked::<E>(op, &[count]);
+        let mut data = Buffer::stale(count);
+        let several = |(task, out): (usize, &mut [E])| {
+            simd(
+                #[inline(always)]
+                || run::fill(out, |i| f(task * TASK + i)),
+            );
+        };
+        if count <= TASK {
+            several((0, &mut data));
+        } else {
+            data.par_chunks_mut(TASK).enumerate().for_each(several);
+        }
+        Tensor::from_buffer(data, layout)
+    }
+
+    /// What `f` gives, call after call, in row-major order.
+    #[track_caller]
+    fn drawn(op: &str, shape: &[usize], mut f: impl FnMut() -> E) -> Self {
+        let layout = checked::<E>(op, shape);
+        let mut data = Buffer::stale(layout.len());
+        data.iter_mut().for_each(|x| *x = f());
+        Tensor::from_buffer(data, layout)
+    }
 }
 
 impl<E: Number> Tensor<E> {
@@ -161,7 +193,7 @@ impl<E: Number> Tensor<E> {
     /// ```
     #[track_caller]
     pub fn arange(n: usize) -> Self {
-        Tensor::generated("arange", &[n], |i| E::from_i64(i[0] as i64))
+        Tensor::numbered("arange", n, |i| E::from_i64(i as i64))
     }
 
     /// `start, start + step, start + 2 step, ...` up to, not including, `end`. PyTorch's `arange(start, end, step)`.
@@ -182,16 +214,17 @@ impl<E: Number> Tensor<E> {
         let finite = [start, end, step].iter().all(|x| x.to_f64().is_finite());
         assert!(leads && finite, "arange_step: no steps of {step:?} lead from {start:?} to {end:?}");
         if matches!(E::DTYPE, U8 | I64 | Bool) {
-            let [start, end, step] = [start, end, step].map(|x| i128::from(x.to_i64()));
-            let count = (end - start).unsigned_abs().div_ceil(step.unsigned_abs()) as usize;
-            return Tensor::generated("arange_step", &[count], |i| {
-                E::from_i64((start + step * i[0] as i128) as i64)
+            let [start, end, step] = [start, end, step].map(Element::to_i64);
+            let count = end.abs_diff(start).div_ceil(step.unsigned_abs()) as usize;
+            // The product may wrap around, and the sum then wraps back.
+            return Tensor::numbered("arange_step", count, |i| {
+                E::from_i64(start.wrapping_add(step.wrapping_mul(i as i64)))
             });
         }
         // In f64 for every type, and each number from its index: errors do not add up.
         let [start, end, step] = [start, end, step].map(Element::to_f64);
         let count = ((end - start) / step).ceil() as usize;
-        Tensor::generated("arange_step", &[count], |i| E::from_f64(start + step * i[0] as f64))
+        Tensor::numbered("arange_step", count, |i| E::from_f64(start + step * i as f64))
     }
 
     /// The identity matrix of `n` rows: ones on the diagonal, zeros elsewhere.
@@ -224,12 +257,12 @@ impl<E: Float> Tensor<E> {
     #[track_caller]
     pub fn randn(shape: &[usize], rng: &mut Rng) -> Self {
         // Drawn in f64 for every type, so that an f32 model and its f64 twin start alike.
-        Tensor::generated("randn", shape, |_| E::from_f64(StandardNormal.sample(rng)))
+        Tensor::drawn("randn", shape, || E::from_f64(StandardNormal.sample(rng)))
     }
 
     /// Standard normal random numbers in the shape of this tensor. `torch.randn_like`.
     pub fn randn_like(&self, rng: &mut Rng) -> Self {
-        Tensor::generated("randn_like", self.shape(), |_| E::from_f64(StandardNormal.sample(rng)))
+        Tensor::drawn("randn_like", self.shape(), || E::from_f64(StandardNormal.sample(rng)))
     }
 
     /// `steps` numbers at equal distances from `start` to `end`, both included. `torch.linspace`.
@@ -245,8 +278,8 @@ impl<E: Float> Tensor<E> {
     pub fn linspace(start: f64, end: f64, steps: usize) -> Self {
         let step = (end - start) / (steps.max(2) - 1) as f64;
         // Each half is counted from its own end, so that both ends are met exactly.
-        Tensor::generated("linspace", &[steps], |i| {
-            let (i, left) = (i[0], steps - 1 - i[0]);
+        Tensor::numbered("linspace", steps, |i| {
+            let left = steps - 1 - i;
             E::from_f64(if i <= left { start + step * i as f64 } else { end - step * left as f64 })
         })
     }
@@ -257,7 +290,7 @@ impl<E: Float> Tensor<E> {
     /// If memory cannot hold so many elements.
     #[track_caller]
     pub fn rand(shape: &[usize], rng: &mut Rng) -> Self {
-        Tensor::generated("rand", shape, |_| between(0.0, 1.0, rng))
+        Tensor::drawn("rand", shape, || between(0.0, 1.0, rng))
     }
 
     /// Uniform random numbers in [0, 1) in the shape of this tensor. `torch.rand_like`.
@@ -269,7 +302,7 @@ impl<E: Float> Tensor<E> {
     /// assert_eq!(keep.shape(), [2, 3]);
     /// ```
     pub fn rand_like(&self, rng: &mut Rng) -> Self {
-        Tensor::generated("rand_like", self.shape(), |_| between(0.0, 1.0, rng))
+        Tensor::drawn("rand_like", self.shape(), || between(0.0, 1.0, rng))
     }
 
     /// Uniform random numbers in [`low`, `high`), or `low` if there is nothing between.
@@ -281,7 +314,7 @@ impl<E: Float> Tensor<E> {
         let finite = [low, high].iter().all(|&x| E::from_f64(x).to_f64().is_finite());
         let finite = finite && (high - low).is_finite();
         assert!(finite, "uniform: bounds are not finite: low {low:?}, high {high:?}");
-        Tensor::generated("uniform", shape, |_| between(low, high, rng))
+        Tensor::drawn("uniform", shape, || between(low, high, rng))
     }
 }
 
@@ -314,7 +347,7 @@ impl Tensor<i64> {
     pub fn randint(low: i64, high: i64, shape: &[usize], rng: &mut Rng) -> Self {
         assert!(low < high, "randint: there is no number from {low} up to {high}");
         let count = high.abs_diff(low) as usize;
-        Tensor::generated("randint", shape, |_| low.wrapping_add(rng.below(count) as i64))
+        Tensor::drawn("randint", shape, || low.wrapping_add(rng.below(count) as i64))
     }
 }
 

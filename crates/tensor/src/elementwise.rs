@@ -3,14 +3,15 @@
 //! The result keeps the memory order of the first operand that already has the result's shape and is dense, so that
 //! a chain of operations on a permuted tensor (activations in H, W, N, C order, say) runs over flat memory throughout.
 
+use rayon::prelude::*;
+
 use crate::element::Element;
-use crate::fuse::BLOCK;
 use crate::kernels::buffer::Buffer;
 use crate::kernels::isa::simd;
 use crate::layout::{Dims, Layout, broadcast_shape};
 use crate::nest::{Nest, TASK};
+use crate::run::{self, BLOCK, Row};
 use crate::tensor::Tensor;
-use rayon::prelude::*;
 
 /// Elements up to which a plain loop is as fast as any.
 const SMALL: usize = 8;
@@ -32,10 +33,11 @@ impl<E: Element> Tensor<E> {
             &mut out,
             #[inline(always)]
             |out, [at]| match nest.steps {
-                [1] => apply(&f, &x[at..][..out.len()], out),
+                [1] => run::map(&f, &x[at..][..out.len()], out),
                 [step] => {
-                    for (i, o) in out.iter_mut().enumerate() {
-                        *o = f(x[at + i * step]);
+                    let mut x = Row::new(x, at, step);
+                    for (i, out) in out.chunks_mut(BLOCK).enumerate() {
+                        run::map(&f, x.block(i * BLOCK, out.len()), out);
                     }
                 }
             },
@@ -48,11 +50,7 @@ impl<E: Element> Tensor<E> {
         for_each_task(
             self.dense_mut(),
             #[inline(always)]
-            |x| {
-                for x in x {
-                    *x = f(*x);
-                }
-            },
+            |x| run::map_(&f, x),
         );
         self
     }
@@ -98,27 +96,12 @@ impl<E: Element> Tensor<E> {
             &mut out,
             #[inline(always)]
             |out, [at, bt]| match nest.steps {
-                [1, 1] => {
-                    let (a, b) = (&a[at..][..out.len()], &b[bt..][..out.len()]);
-                    for ((o, &a), &b) in out.iter_mut().zip(a).zip(b) {
-                        *o = f(a, b);
-                    }
-                }
-                [1, 0] => {
-                    let b = b[bt];
-                    for (&a, o) in a[at..][..out.len()].iter().zip(out) {
-                        *o = f(a, b);
-                    }
-                }
-                [0, 1] => {
-                    let a = a[at];
-                    for (&b, o) in b[bt..][..out.len()].iter().zip(out) {
-                        *o = f(a, b);
-                    }
-                }
+                [1, 1] => run::zip(&f, &a[at..][..out.len()], &b[bt..][..out.len()], out),
                 [sa, sb] => {
-                    for (i, o) in out.iter_mut().enumerate() {
-                        *o = f(a[at + i * sa], b[bt + i * sb]);
+                    let (mut a, mut b) = (Row::new(a, at, sa), Row::new(b, bt, sb));
+                    for (i, out) in out.chunks_mut(BLOCK).enumerate() {
+                        let (start, len) = (i * BLOCK, out.len());
+                        run::zip(&f, a.block(start, len), b.block(start, len), out);
                     }
                 }
             },
@@ -149,15 +132,11 @@ impl<E: Element> Tensor<E> {
             self.dense_mut(),
             #[inline(always)]
             |a, [bt]| match nest.steps {
-                [1] => {
-                    let b = &b[bt..bt + a.len()];
-                    for (a, &b) in a.iter_mut().zip(b) {
-                        *a = f(*a, b);
-                    }
-                }
+                [1] => run::zip_(&f, a, &b[bt..][..a.len()]),
                 [step] => {
-                    for (i, a) in a.iter_mut().enumerate() {
-                        *a = f(*a, b[bt + i * step]);
+                    let mut b = Row::new(b, bt, step);
+                    for (i, a) in a.chunks_mut(BLOCK).enumerate() {
+                        run::zip_(&f, a, b.block(i * BLOCK, a.len()));
                     }
                 }
             },
@@ -232,33 +211,18 @@ impl Tensor<bool> {
             &mut out,
             #[inline(always)]
             |out, [ct, at, bt]| {
-                for (i, o) in out.iter_mut().enumerate() {
-                    *o = if c[ct + i * sc] { a[at + i * sa] } else { b[bt + i * sb] };
+                let (mut c, mut a, mut b) = (Row::new(c, ct, sc), Row::new(a, at, sa), Row::new(b, bt, sb));
+                for (i, out) in out.chunks_mut(BLOCK).enumerate() {
+                    let (start, len) = (i * BLOCK, out.len());
+                    let (c, a, b) = (c.block(start, len), a.block(start, len), b.block(start, len));
+                    // Both are read, whichever is taken: a branch would often be guessed wrong.
+                    for (((o, &c), &a), &b) in out.iter_mut().zip(c).zip(a).zip(b) {
+                        *o = if c { a } else { b };
+                    }
                 }
             },
         );
         Tensor::from_buffer(out, layout)
-    }
-}
-
-/// `out[i] = f(x[i])`.
-///
-/// What `f` captured lies behind a reference, and for all that the compiler knows, `out` may overlap it: then it computes one
-/// element at a time. It knows better of a block of our own.
-#[inline(always)]
-fn apply<E: Element, O: Element>(f: &impl Fn(E) -> O, x: &[E], out: &mut [O]) {
-    if size_of_val(f) == 0 {
-        for (o, &x) in out.iter_mut().zip(x) {
-            *o = f(x);
-        }
-        return;
-    }
-    let mut block = [O::default(); BLOCK];
-    for (out, x) in out.chunks_mut(BLOCK).zip(x.chunks(BLOCK)) {
-        for (o, &x) in block.iter_mut().zip(x) {
-            *o = f(x);
-        }
-        out.copy_from_slice(&block[..out.len()]);
     }
 }
 

@@ -6,17 +6,17 @@ use crate::lanes::{TILE, fold};
 use crate::layout::{Dims, axis};
 use crate::tensor::Tensor;
 
-/// Whether `x` takes the place of `best` as the largest: NaN beats everything but another NaN.
+/// Whether `x` takes the place of `best` as the largest value: NaN does always.
 #[inline(always)]
 #[allow(clippy::eq_op)] // NaN is the one value that differs from itself
 pub(crate) fn larger<E: Element>(x: E, best: E) -> bool {
-    x > best || (x != x && best == best)
+    (x > best) | (x != x)
 }
 
 #[inline(always)]
 #[allow(clippy::eq_op)] // as above
 pub(crate) fn smaller<E: Element>(x: E, best: E) -> bool {
-    x < best || (x != x && best == best)
+    (x < best) | (x != x)
 }
 
 macro_rules! extremum {
@@ -186,7 +186,8 @@ impl<E: Element> Tensor<E> {
                 out.fill(0);
                 for (k, row) in block.chunks(inner).enumerate() {
                     for ((o, best), &x) in out.iter_mut().zip(&mut *best).zip(row) {
-                        let better = wins(x, *best);
+                        // Of several NaNs the first one stays.
+                        let better = wins(x, *best) & !is_nan(*best);
                         *best = if better { x } else { *best };
                         *o = if better { k as i64 } else { *o };
                     }
@@ -198,6 +199,12 @@ impl<E: Element> Tensor<E> {
 
 #[inline(always)]
 #[allow(clippy::eq_op)] // NaN is the one value that differs from itself
+fn is_nan<E: Element>(x: E) -> bool {
+    x != x
+}
+
+#[inline(always)]
+#[allow(clippy::eq_op)] // as above
 fn same<E: Element>(a: E, b: E) -> bool {
     a == b || (a != a && b != b)
 }

@@ -3,11 +3,8 @@
 use crate::element::Element;
 use crate::kernels::buffer::Buffer;
 use crate::nest::Nest;
+use crate::run::BLOCK;
 use crate::tensor::Tensor;
-
-/// Elements that are computed at a time. What an operand repeats or scatters is laid out in a block of its own first,
-/// so that the loop itself reads nothing but contiguous rows, whichever operands are broadcast.
-pub(crate) const BLOCK: usize = 64;
 
 impl<E: Element> Tensor<E> {
     /// `f` of corresponding elements of all `operands`, each broadcast to the shape of the first, in one pass: a
@@ -73,7 +70,8 @@ fn run<E: Element, const N: usize>(
 }
 
 /// Calls `body` for each block of a run of `len` elements, with the block's start and length and a contiguous row of
-/// each operand.
+/// each operand. What an operand repeats or scatters is laid out in a block of its own first, so that the loop itself reads
+/// nothing but contiguous rows, whichever operands are broadcast.
 #[inline(always)]
 pub(crate) fn for_each_block<E: Element, const N: usize>(
     len: usize,

@@ -10,6 +10,7 @@ use crate::kernels::buffer::Buffer;
 use crate::kernels::tile::for_each_tile;
 use crate::layout::{Dims, Layout, axis};
 use crate::nest::{Nest, TASK};
+use crate::run;
 use crate::tensor::Tensor;
 
 /// Columns that one task of [`Tensor::index_add_`] adds up.
@@ -39,23 +40,49 @@ impl<E: Element> Tensor<E> {
 
     /// [`gather`](Self::gather) for an index that fits, in the index's order of memory.
     pub(crate) fn gather_along(&self, dim: usize, index: &Tensor<i64>) -> Self {
-        let (base, stride) = self.base(dim, index);
         let layout = index.layout.dense_or_contiguous();
+        self.pick(dim, layout, &index.storage, &index.layout, |i| i as usize)
+    }
+
+    /// For each place of `layout`, the element that the index at the same place of `places` names along axis `dim`, in the
+    /// same place off it.
+    pub(crate) fn pick<I: Copy + Sync>(
+        &self,
+        dim: usize,
+        layout: Layout,
+        index: &[I],
+        places: &Layout,
+        number: impl Fn(I) -> usize + Sync,
+    ) -> Self {
+        let (base, stride) = self.base(dim, &layout);
         let mut out = Buffer::stale(layout.len());
-        let nest = Nest::new(&layout, [&base, &index.layout]);
-        let (data, index) = (&self.storage[..], &index.storage[..]);
-        let [base_step, index_step] = nest.steps;
-        nest.for_each(&mut out, |out, [base, at]| {
-            for (i, o) in out.iter_mut().enumerate() {
-                *o = data[base + i * base_step + index[at + i * index_step] as usize * stride];
-            }
-        });
+        let nest = Nest::new(&layout, [&base, places]);
+        let data = &self.storage[..];
+        nest.for_each(
+            &mut out,
+            #[inline(always)]
+            |out, [base, at]| match nest.steps {
+                // One index for the whole run.
+                [step, 0] => run::copy(out, data, base + number(index[at]) * stride, step),
+                [0, 1] => {
+                    let data = &data[base..];
+                    for (o, &i) in out.iter_mut().zip(&index[at..]) {
+                        *o = data[number(i) * stride];
+                    }
+                }
+                [step, index_step] => {
+                    for (i, o) in out.iter_mut().enumerate() {
+                        *o = data[base + i * step + number(index[at + i * index_step]) * stride];
+                    }
+                }
+            },
+        );
         Tensor::from_buffer(out, layout)
     }
 
-    /// For every element of `index`, where it would point to if it were zero, and the stride of axis `dim`.
-    fn base(&self, dim: usize, index: &Tensor<i64>) -> (Layout, usize) {
-        let mut base = Layout { shape: index.layout.shape, ..self.layout };
+    /// For every place of `index`, where an index of zero would point to, and the stride of axis `dim`.
+    fn base(&self, dim: usize, index: &Layout) -> (Layout, usize) {
+        let mut base = Layout { shape: index.shape, ..self.layout };
         base.strides[dim] = 0;
         (base, self.layout.strides[dim])
     }
@@ -77,7 +104,8 @@ impl<E: Element> Tensor<E> {
         let all = Dims::repeat(1, index.rank());
         let larger = |a: i64, b: i64| if b as u64 > a as u64 { b } else { a };
         let outside = index.numel() > 0 && index.fold_marked(&all, 0, larger, larger).item() as u64 >= len;
-        if let Some(bad) = index.iter().find(|&i| outside && i as u64 >= len) {
+        if outside {
+            let bad = index.iter().find(|&i| i as u64 >= len).expect("the largest is outside");
             panic!("{op}: index {bad} is outside of axis {dim} of shape {:?}", self.shape());
         }
         dim
@@ -94,12 +122,15 @@ impl<E: Element> Tensor<E> {
     /// ```
     #[track_caller]
     pub fn flip(&self, dims: &[isize]) -> Self {
-        let mut out = self.clone();
+        let mut backward = self.layout;
         for &dim in dims {
-            let backward: Vec<usize> = (0..self.shape()[axis("flip", dim, self.rank())]).rev().collect();
-            out = out.index_select(dim, &backward);
+            let i = axis("flip", dim, self.rank());
+            // The last element comes first, and the stride is turned around.
+            let last = self.shape()[i].saturating_sub(1).wrapping_mul(backward.strides[i]);
+            backward.offset = backward.offset.wrapping_add(last);
+            backward.strides[i] = backward.strides[i].wrapping_neg();
         }
-        out
+        self.copy_from(&backward, self.layout.dense_or_contiguous())
     }
 
     /// A copy with the indices of axis `dim` moved on by `shift`, backward if that is negative; what leaves at one end
@@ -231,7 +262,7 @@ impl<E: Element> Tensor<E> {
             return self;
         }
         self.dense_mut();
-        let (base, stride) = self.base(dim, index);
+        let (base, stride) = self.base(dim, &index.layout);
         let from = [Layout { offset: 0, ..base }, index.layout, source.layout];
         let order = Layout::contiguous(index.layout.shape);
         // What `rows` indices of axis 0, from `first` on, store; `out` starts where the first of them does.

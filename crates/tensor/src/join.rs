@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use crate::element::Element;
 use crate::kernels::buffer::Buffer;
 use crate::layout::{Dims, Layout, axis};
-use crate::nest::{Nest, TASK};
+use crate::nest::TASK;
 use crate::tensor::Tensor;
 
 /// The tensors one behind the other along axis `dim`, which exists in each. `torch.cat`.
@@ -157,49 +157,17 @@ impl<E: Element> Tensor<E> {
     #[track_caller]
     pub fn index_select(&self, dim: isize, index: &[usize]) -> Self {
         let dim = axis("index_select", dim, self.rank());
-        for &i in index {
-            let inside = i < self.shape()[dim];
-            assert!(inside, "index_select: index {i} is outside of axis {dim} of shape {:?}", self.shape());
+        let len = self.shape()[dim];
+        if let Some(i) = index.iter().find(|&&i| i >= len) {
+            panic!("index_select: index {i} is outside of axis {dim} of shape {:?}", self.shape());
         }
         let mut shape = self.layout.shape;
         shape[dim] = index.len();
         shape.count("index_select", size_of::<E>());
-        // The axis goes to the front, so that every index is one block of the result; then back to its place.
-        let source = self.view_as(self.layout.transpose(0, dim));
-        shape.swap(0, dim);
-        let layout = Layout::contiguous(shape);
-        let mut out = Buffer::stale(layout.len());
-        let block: usize = shape[1..].iter().product();
-        if layout.len() > 0 {
-            let row = source.layout.narrow(0, 0, usize::from(!index.is_empty()));
-            let row_out = Layout::contiguous(row.shape);
-            let nest = Nest::new(&row_out, [&row]);
-            let (data, stride) = (&self.storage[..], source.layout.strides[0]);
-            let copy = |out: &mut [E], i: usize| {
-                nest.for_each(
-                    out,
-                    #[inline(always)]
-                    |out, [at]| {
-                        let at = at + i * stride;
-                        if nest.steps == [1] {
-                            out.copy_from_slice(&data[at..at + out.len()]);
-                        } else {
-                            out.iter_mut().enumerate().for_each(|(j, o)| *o = data[at + j * nest.steps[0]]);
-                        }
-                    },
-                );
-            };
-            let several = |(out, index): (&mut [E], &[usize])| {
-                out.chunks_exact_mut(block).zip(index).for_each(|(out, &i)| copy(out, i));
-            };
-            let per_task = (TASK / block).max(1);
-            if index.len() <= per_task {
-                several((&mut out, index));
-            } else {
-                out.par_chunks_mut(per_task * block).zip(index.par_chunks(per_task)).for_each(several);
-            }
-        }
-        let out = Tensor::from_buffer(out, layout);
-        out.view_as(out.layout.transpose(0, dim))
+        let layout = Layout { shape, ..self.layout };
+        let layout = if self.layout.is_dense() { layout.dense_like() } else { Layout::contiguous(shape) };
+        let mut places = Layout { shape, strides: Dims::repeat(0, shape.len()), offset: 0 };
+        places.strides[dim] = 1;
+        self.pick(dim, layout, index, &places, |i| i)
     }
 }

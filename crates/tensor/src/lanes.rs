@@ -11,6 +11,7 @@ use crate::element::Element;
 use crate::kernels::buffer::Buffer;
 use crate::kernels::isa::simd;
 use crate::kernels::tile::{Tile, for_each_tile};
+use crate::kernels::transpose::transpose;
 use crate::layout::{Dims, Layout};
 use crate::nest::TASK;
 use crate::tensor::Tensor;
@@ -22,7 +23,16 @@ pub(crate) const TILE: usize = 256;
 const PIECE: usize = 2 * TASK;
 
 /// Partial results side by side within a contiguous lane.
-const PARTIAL: usize = 16;
+const PARTIAL: usize = 64;
+
+/// Rows of at most this many elements are turned into columns, [`ROWS`] at a time: alone they would not fill vectors.
+const SHORT: usize = 64;
+
+/// Short rows that are worked on side by side.
+const ROWS: usize = 64;
+
+/// With fewer short rows it does not pay to turn them.
+const FEW: usize = 8;
 
 /// How an axis lies in dense memory.
 #[derive(Clone, Copy, Debug)]
@@ -97,10 +107,20 @@ impl<E: Element> Tensor<E> {
         }
         let x = dense.dense_slice();
         let block = len * inner;
+        let turned = inner == 1 && len <= SHORT && outer >= FEW;
         let several = |(out, x): (&mut [A], &[E])| {
             simd(
                 #[inline(always)]
                 || {
+                    if turned {
+                        let mut tile = Buffer::stale(len * ROWS);
+                        for (out, x) in out.chunks_mut(ROWS).zip(x.chunks(ROWS * len)) {
+                            let tile = &mut tile[..x.len()];
+                            transpose(x, len, len, tile, out.len());
+                            columns(out, tile, out.len());
+                        }
+                        return;
+                    }
                     if inner == 1 {
                         for (o, x) in out.iter_mut().zip(x.chunks_exact(len)) {
                             *o = row(x);
@@ -199,7 +219,7 @@ impl<E: Element> Tensor<E> {
         row: impl Fn(&mut [A], &[E]) + Sync,
         columns: impl Fn(&mut Tile<'_, A>, &[E], usize) + Sync,
     ) -> Tensor<A> {
-        let (dense, Lanes { len, inner, .. }) = self.lanes(dim);
+        let (dense, Lanes { outer, len, inner }) = self.lanes(dim);
         let layout = dense.layout.dense_like();
         let mut out = Buffer::stale(layout.len());
         if out.is_empty() {
@@ -207,7 +227,24 @@ impl<E: Element> Tensor<E> {
         }
         let x = dense.dense_slice();
         let block = len * inner;
+        let turned = inner == 1 && len <= SHORT && outer >= FEW;
         let several = |(out, x): (&mut [A], &[E])| {
+            if turned {
+                let (mut tile, mut results) = (Buffer::stale(len * ROWS), Buffer::stale(len * ROWS));
+                for (out, x) in out.chunks_mut(ROWS * len).zip(x.chunks(ROWS * len)) {
+                    let (rows, count) = (x.len() / len, x.len());
+                    let (tile, results) = (&mut tile[..count], &mut results[..count]);
+                    transpose(x, len, len, tile, rows);
+                    for_each_tile(results, rows, ROWS, false, |_, columns_of| {
+                        simd(
+                            #[inline(always)]
+                            || columns(columns_of, tile, rows),
+                        );
+                    });
+                    transpose(results, rows, rows, out, len);
+                }
+                return;
+            }
             for (out, x) in out.chunks_exact_mut(block).zip(x.chunks_exact(block)) {
                 if inner == 1 {
                     simd(
@@ -243,7 +280,7 @@ pub(crate) fn fold<E: Copy, A: Copy>(
     merge: impl Fn(A, A) -> A,
 ) -> A {
     let first = start(x[0]);
-    if x.len() < 2 * PARTIAL {
+    if x.len() < PARTIAL {
         return x.iter().fold(first, |a, &x| push(a, x));
     }
     let mut partial = [first; PARTIAL];

@@ -74,6 +74,7 @@ mod pad;
 mod pool;
 mod reduce;
 mod rng;
+mod run;
 mod scan;
 mod serialize;
 mod softmax;

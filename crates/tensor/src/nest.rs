@@ -4,6 +4,9 @@
 //! broadcast. A [`Nest`] takes the axes in the order of the result's memory, drops those of one element and merges
 //! neighbours that every operand walks with one stride. What remains is an outer counter and an inner *run*: for
 //! plain tensors a single run over everything, for a broadcast bias one run a row.
+//!
+//! An operand may be walked backward: strides and steps may be negative numbers, wrapped around. (No tensor has such a
+//! layout, but `flip` reads through one.)
 
 use rayon::prelude::*;
 
@@ -75,7 +78,7 @@ impl<const N: usize> Nest<N> {
         let mut at = self.starts;
         for (i, index) in self.outer.index_of(number).iter().enumerate() {
             for (at, s) in at.iter_mut().zip(&self.strides) {
-                *at += index * s[i];
+                *at = at.wrapping_add(index.wrapping_mul(s[i]));
             }
         }
         at
@@ -91,7 +94,9 @@ impl<const N: usize> Nest<N> {
                 index[i] += 1;
                 let wraps = index[i] == self.outer[i];
                 for (at, s) in at.iter_mut().zip(&self.strides) {
-                    *at = if wraps { *at - s[i] * (self.outer[i] - 1) } else { *at + s[i] };
+                    let step =
+                        if wraps { s[i].wrapping_mul(1_usize.wrapping_sub(self.outer[i])) } else { s[i] };
+                    *at = at.wrapping_add(step);
                 }
                 if !wraps {
                     break;
@@ -107,9 +112,7 @@ impl<const N: usize> Nest<N> {
         let mut next_run = self.starts_from(number / self.run);
         let mut at = next_run();
         let mut in_run = number % self.run;
-        for (at, step) in at.iter_mut().zip(self.steps) {
-            *at += in_run * step;
-        }
+        at = std::array::from_fn(|k| at[k].wrapping_add(in_run.wrapping_mul(self.steps[k])));
         move || {
             if in_run == self.run {
                 at = next_run();
@@ -117,9 +120,7 @@ impl<const N: usize> Nest<N> {
             }
             let now = at;
             in_run += 1;
-            for (at, step) in at.iter_mut().zip(self.steps) {
-                *at += step;
-            }
+            at = std::array::from_fn(|k| at[k].wrapping_add(self.steps[k]));
             now
         }
     }
@@ -228,6 +229,6 @@ impl<const N: usize> Nest<N> {
 
     /// The operands' positions `count` elements after those at the start of a run.
     fn along(&self, starts: [usize; N], count: usize) -> [usize; N] {
-        std::array::from_fn(|k| starts[k] + count * self.steps[k])
+        std::array::from_fn(|k| starts[k].wrapping_add(count.wrapping_mul(self.steps[k])))
     }
 }

@@ -6,6 +6,7 @@ use crate::element::Element;
 use crate::kernels::buffer::Buffer;
 use crate::layout::{Dims, Layout, MAX_RANK};
 use crate::nest::TASK;
+use crate::run;
 use crate::tensor::Tensor;
 
 impl<E: Element> Tensor<E> {
@@ -61,9 +62,7 @@ impl<E: Element> Tensor<E> {
                 row.fill(value);
                 if let Some(at) = source(&index) {
                     let row = &mut row[before..][..own.shape[last]];
-                    for (i, o) in row.iter_mut().enumerate() {
-                        *o = self.storage[at + i * own.strides[last]];
-                    }
+                    run::copy(row, &self.storage, at, own.strides[last]);
                 }
                 index.count_up(&outer);
             }

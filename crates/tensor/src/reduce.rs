@@ -7,10 +7,11 @@
 use rayon::prelude::*;
 
 use crate::axes::Axes;
-use crate::element::{Element, Float, Number};
+use crate::element::{DType, Element, Float, Number};
 use crate::kernels::buffer::Buffer;
 use crate::kernels::isa::simd;
-use crate::kernels::sum::{add_rows, sum};
+use crate::kernels::sum::{LANES, add_rows, sum, sum_columns};
+use crate::kernels::transpose::transpose;
 use crate::layout::{Dims, Layout};
 use crate::nest::{Nest, TASK};
 use crate::tensor::Tensor;
@@ -74,13 +75,21 @@ impl<E: Element> Tensor<E> {
 
     /// The sum over the axes that `mask` marks.
     pub(crate) fn sum_masked(&self, mask: &Dims, keepdim: bool) -> Tensor<E::Sum> {
-        let (kept, reduced) = self.layout.split(mask);
+        let (kept, mut reduced) = self.layout.split(mask);
         let layout = kept.dense_like();
         let mut out = Buffer::stale(layout.len());
         if self.numel() == 0 {
             out.fill(E::Sum::default());
         } else {
+            // What an expanded axis repeats is multiplied, not added, however long the axis is.
+            let mut repeats = 1;
+            for i in (0..reduced.rank()).filter(|&i| reduced.strides[i] == 0) {
+                repeats *= std::mem::replace(&mut reduced.shape[i], 1);
+            }
             self.sum_into(&mut out, &layout, &kept, &reduced);
+            if repeats > 1 {
+                out.iter_mut().for_each(|sum| *sum = times(*sum, repeats));
+            }
         }
         let sum = Tensor::from_buffer(out, layout);
         if !keepdim {
@@ -97,7 +106,19 @@ impl<E: Element> Tensor<E> {
         let terms = Nest::new(&reduced.dense_like(), [reduced]);
         let count = reduced.len();
         let rows_are_long = terms.run >= 16 || results.steps != [1];
-        if terms.steps == [1] && rows_are_long {
+        if terms.steps == [1]
+            && terms.runs() == 1
+            && (2..=LANES).contains(&count)
+            && results.steps[0] >= count
+        {
+            let first = terms.starts_from(0)()[0];
+            results.for_each_task(
+                (TASK / count).max(1),
+                out,
+                #[inline(always)]
+                |out, [at]| sum_short(out, &data[at + first..], results.steps[0], count),
+            );
+        } else if terms.steps == [1] && rows_are_long {
             results.for_each_task(
                 (TASK / count).max(1),
                 out,
@@ -184,6 +205,34 @@ impl<E: Float> Tensor<E> {
     pub(crate) fn mean_masked(&self, mask: &Dims, keepdim: bool) -> Tensor<E> {
         let count: usize = (0..self.rank()).filter(|&i| mask[i] == 1).map(|i| self.shape()[i]).product();
         self.sum_masked(mask, keepdim) / E::from_f64(count as f64)
+    }
+}
+
+/// `n · x`, of floats rounded once.
+fn times<N: Number>(x: N, n: usize) -> N {
+    match N::DTYPE {
+        DType::F32 | DType::F64 => N::from_f64(x.to_f64() * n as f64),
+        _ => N::from_i64(x.to_i64().wrapping_mul(n as i64)),
+    }
+}
+
+/// The sums of the rows of `count` elements that begin `step` apart, of which there is one for each element of `out`.
+///
+/// They are turned into columns, some at a time, for a short row does not fill vectors.
+#[inline(always)]
+fn sum_short<E: Element>(out: &mut [E::Sum], data: &[E], step: usize, count: usize) {
+    const ROWS: usize = 64;
+    let (mut tile, mut terms) = (Buffer::stale(ROWS * count), Buffer::stale(ROWS * count));
+    for (i, out) in out.chunks_mut(ROWS).enumerate() {
+        let width = out.len();
+        let rows = &data[i * ROWS * step..][..(width - 1) * step + count];
+        let (tile, terms) = (&mut tile[..width * count], &mut terms[..width * count]);
+        transpose(rows, step, count, tile, width);
+        for (term, &x) in terms.iter_mut().zip(&*tile) {
+            *term = E::Sum::default().add(x.to_sum());
+        }
+        sum_columns(terms, width);
+        out.copy_from_slice(&terms[..width]);
     }
 }
 

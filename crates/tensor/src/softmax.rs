@@ -29,7 +29,7 @@ impl<E: Float> Tensor<E> {
             dim,
             #[inline(always)]
             |out, x| {
-                let (_, total) = exponentials(out, x);
+                let total = exponentials(out, x);
                 for o in out {
                     *o = *o / total;
                 }
@@ -64,8 +64,8 @@ impl<E: Float> Tensor<E> {
             dim,
             #[inline(always)]
             |out, x| {
-                let (max, total) = exponentials(out, x);
-                let ln = total.ln();
+                let max = maximum(x);
+                let ln = sum(x, |x| (x - max).exp()).ln();
                 for (o, &x) in out.iter_mut().zip(x) {
                     *o = (x - max) - ln;
                 }
@@ -167,17 +167,17 @@ fn maximum_rows<E: Float>(max: &mut [E], x: &[E], inner: usize) {
     }
 }
 
-/// Writes `exp(x - max)`, and returns the maximum and the sum of what was written.
+/// Writes `exp(x - max)`, and returns the sum of what was written.
 #[inline(always)]
-fn exponentials<E: Float>(out: &mut [E], x: &[E]) -> (E, E) {
+fn exponentials<E: Float>(out: &mut [E], x: &[E]) -> E {
     let max = maximum(x);
     for (o, &x) in out.iter_mut().zip(x) {
         *o = (x - max).exp();
     }
-    (max, sum(out, |x| x))
+    sum(out, |x| x)
 }
 
-/// [`exponentials`] for columns side by side.
+/// [`exponentials`] for columns side by side, with their maxima.
 #[inline(always)]
 fn exponential_columns<E: Float>(out: &mut Tile<'_, E>, x: &[E], inner: usize) -> ([E; TILE], [E; TILE]) {
     let (mut max, mut total) = ([E::default(); TILE], [E::default(); TILE]);

@@ -6,6 +6,7 @@ use crate::element::Element;
 use crate::kernels::buffer::Buffer;
 use crate::layout::Layout;
 use crate::nest::Nest;
+use crate::run;
 
 /// An n-dimensional array of `E`, of up to [`MAX_RANK`](crate::MAX_RANK) axes.
 ///
@@ -125,20 +126,19 @@ impl<E: Element> Tensor<E> {
 
     /// A copy in fresh memory with the given dense layout.
     pub(crate) fn copy_to(&self, layout: Layout) -> Self {
+        self.copy_from(&self.layout, layout)
+    }
+
+    /// The elements of this storage at the places of `from`, whose strides may be negative numbers, wrapped around; a copy
+    /// with the given dense layout.
+    pub(crate) fn copy_from(&self, from: &Layout, layout: Layout) -> Self {
         let mut out = Buffer::stale(layout.len());
-        let nest = Nest::new(&layout, [&self.layout]);
+        let nest = Nest::new(&layout, [from]);
         let data = &self.storage[..];
         nest.for_each(
             &mut out,
             #[inline(always)]
-            |out, [at]| match nest.steps {
-                [1] => out.copy_from_slice(&data[at..at + out.len()]),
-                [step] => {
-                    for (i, o) in out.iter_mut().enumerate() {
-                        *o = data[at + i * step];
-                    }
-                }
-            },
+            |out, [at]| run::copy(out, data, at, nest.steps[0]),
         );
         Tensor::from_buffer(out, layout)
     }

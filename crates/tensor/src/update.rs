@@ -9,12 +9,13 @@ use std::array;
 use rayon::prelude::*;
 
 use crate::element::Element;
-use crate::fuse::{BLOCK, for_each_block};
+use crate::fuse::for_each_block;
 use crate::kernels::buffer::Buffer;
 use crate::kernels::isa::simd;
 use crate::kernels::sum;
 use crate::layout::{Dims, Layout};
 use crate::nest::{Nest, TASK};
+use crate::run::{BLOCK, padded};
 use crate::tensor::Tensor;
 
 impl<E: Element> Tensor<E> {
@@ -227,14 +228,6 @@ fn update_block<E: Element, const M: usize, const N: usize>(
 #[inline(always)]
 fn whole<E>(row: &[E]) -> &[E; BLOCK] {
     row.try_into().expect("as long as a block")
-}
-
-/// A copy of the row with as much behind it as makes a block.
-#[inline(always)]
-fn padded<E: Element>(row: &[E]) -> [E; BLOCK] {
-    let mut block = [E::default(); BLOCK];
-    block[..row.len()].copy_from_slice(row);
-    block
 }
 
 /// Adds a run's terms to `lanes`.

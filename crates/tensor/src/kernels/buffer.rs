@@ -8,7 +8,7 @@
 //! every buffer is initialised from the start (the system hands out zeroed pages at no cost), so a recycled buffer
 //! holds *stale* values, never undefined ones.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::sync::Mutex;
@@ -132,7 +132,8 @@ mod pool {
         }
         // SAFETY: `size` is at least ALIGN, so not zero.
         let start = unsafe { alloc_zeroed(layout(size)) };
-        NonNull::new(start).unwrap_or_else(|| handle_alloc_error(layout(size)))
+        // A panic and not an abort: the caller may well go on without a tensor that is too large.
+        NonNull::new(start).unwrap_or_else(|| panic!("buffer: the system has no {size} bytes"))
     }
 
     /// Takes back a block of `take(bytes)`.

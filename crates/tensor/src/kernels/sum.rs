@@ -12,7 +12,7 @@ const BLOCK: usize = 4096;
 
 /// Independent accumulators: four vectors of 16 floats hide the latency of an addition, and leave half of AVX2's
 /// registers free.
-const LANES: usize = 64;
+pub(crate) const LANES: usize = 64;
 
 /// The sum of `value` of each element of `x`.
 #[inline(always)]
@@ -78,6 +78,24 @@ impl<N: Number> Pairwise<N> {
     fn finish(&self) -> N {
         let subtrees = (0..self.level.len()).filter(|i| self.count >> i & 1 == 1);
         subtrees.map(|i| self.level[i]).reduce(|right, left| left.add(right)).unwrap_or_default()
+    }
+}
+
+/// Leaves in the first row the sums of the columns of `rows`, each `width` elements, in the order in which [`sum`] adds as
+/// many elements. There are at most [`LANES`] rows.
+#[inline(always)]
+pub(crate) fn sum_columns<N: Number>(rows: &mut [N], width: usize) {
+    debug_assert!(rows.len() <= LANES * width);
+    let (mut count, mut half) = (rows.len() / width, LANES / 2);
+    while half > 0 {
+        if count > half {
+            let (low, high) = rows[..count * width].split_at_mut(half * width);
+            for (a, &b) in low.iter_mut().zip(&*high) {
+                *a = a.add(b);
+            }
+            count = half;
+        }
+        half /= 2;
     }
 }
 

@@ -16,6 +16,11 @@ fn index(shape: &[usize], dim: usize, seed: usize) -> Naive<i64> {
     })
 }
 
+/// `index` with `to` at axis `dim`.
+fn replaced(index: &[usize], dim: usize, to: usize) -> Vec<usize> {
+    index.iter().enumerate().map(|(i, &own)| if i == dim { to } else { own }).collect()
+}
+
 proptest! {
     #[test]
     fn gather_and_scatter(shape in shape(4), form in memory(), other in memory(), code in any::<(u8, u16)>()) {
@@ -113,6 +118,12 @@ proptest! {
             })
         };
         assert_same(&x.flip(&[d]), &moved(&|i| len - 1 - i));
+        let axes: Vec<isize> = (0..shape.len() as isize).collect();
+        let last = |i: &[usize]| i.iter().zip(&shape).map(|(i, n)| n - 1 - i).collect::<Vec<_>>();
+        assert_same(&x.flip(&axes), &Naive::from_fn(&shape, |i| naive.get(&last(i))));
+        let index: Vec<usize> = (0..len).map(|i| i * n % len).collect();
+        let chosen = Naive::from_fn(&shape, |i| naive.get(&replaced(i, dim, index[i[dim]])));
+        assert_same(&x.index_select(d, &index), &chosen);
         assert_same(&x.roll(shift, d), &moved(&|i| (i as isize - shift).rem_euclid(len as isize) as usize));
     }
 

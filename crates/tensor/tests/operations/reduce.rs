@@ -192,6 +192,25 @@ fn empty_sums_are_zero_and_empty_means_nan() {
     assert_eq!(t.sum_to(&[2]).to_vec(), [0.0; 2]);
 }
 
+/// What an expanded axis repeats is multiplied: no length takes time or memory.
+#[test]
+fn expanded_axes_of_any_length() {
+    let n = 1_usize << 60;
+    let x = Tensor::scalar(0.75_f32).expand(&[n]);
+    assert_eq!((x.sum(..).item(), x.mean(..).item()), (0.75 * n as f32, 0.75));
+    assert_eq!(Tensor::scalar(true).expand(&[1 << 30, 1 << 31]).sum(..).item(), 1 << 61);
+    assert_eq!(Tensor::from([3_u8, 5]).expand(&[1 << 60, 2]).sum(0).to_vec(), [3_i64 << 60, 5_i64 << 60]);
+    let infinite = Tensor::from([f32::INFINITY, f32::NAN, 0.0]).expand(&[1 << 55, 3]).sum(0).to_vec();
+    assert!(infinite[0] == f32::INFINITY && infinite[1].is_nan() && infinite[2] == 0.0);
+}
+
+/// What cannot be computed without so much memory says so.
+#[test]
+#[should_panic(expected = "buffer: ")]
+fn more_than_the_system_has() {
+    Tensor::scalar(0.75_f32).expand(&[1 << 60]).contiguous();
+}
+
 #[test]
 fn integers_are_summed_as_i64() {
     assert_eq!(Tensor::<u8>::full(&[100_000], 255).sum(..).item(), 25_500_000);
