@@ -122,6 +122,9 @@ pub trait Float:
     + Div<Output = Self>
     + Neg<Output = Self>
 {
+    /// Below this absolute value sine and cosine need no long reduction.
+    #[doc(hidden)]
+    const NEAR: Self;
     /// `self * a + b`, rounded once.
     fn mul_add(self, a: Self, b: Self) -> Self;
     /// e to the power of `self`.
@@ -150,6 +153,12 @@ pub trait Float:
     fn sin(self) -> Self;
     /// The cosine of `self` radians.
     fn cos(self) -> Self;
+    /// [`sin`](Self::sin) for a number below [`NEAR`](Self::NEAR), which a loop vectorises.
+    #[doc(hidden)]
+    fn sin_near(self) -> Self;
+    /// [`cos`](Self::cos), likewise.
+    #[doc(hidden)]
+    fn cos_near(self) -> Self;
     /// The hyperbolic tangent.
     fn tanh(self) -> Self;
     /// `1 / (1 + exp(-self))`, without overflow at either end.
@@ -345,6 +354,7 @@ macro_rules! float {
         }
 
         impl Float for $t {
+            const NEAR: Self = trig::FAST as $t;
             #[inline(always)]
             fn mul_add(self, a: Self, b: Self) -> Self {
                 $t::mul_add(self, a, b)
@@ -364,11 +374,12 @@ macro_rules! float {
 // Our own functions where they can be vectorised; they have the same bits on every instruction set.
 float!(f32: sqrt = f32::sqrt, floor = f32::floor, ceil = f32::ceil, round = f32::round_ties_even,
     trunc = f32::trunc, log2 = math::log2, log10 = math::log10, exp = math::exp, exp_m1 = math::exp_m1, ln = math::ln,
-    ln_1p = math::ln_1p, sin = trig::sin, cos = trig::cos, tanh = math::tanh, sigmoid = math::sigmoid,
+    ln_1p = math::ln_1p, sin = trig::sin, cos = trig::cos, sin_near = trig::sin_fast,
+    cos_near = trig::cos_fast, tanh = math::tanh, sigmoid = math::sigmoid,
     softplus = math::softplus, erf = math::erf);
 float!(f64: sqrt = f64::sqrt, floor = f64::floor, ceil = f64::ceil, round = f64::round_ties_even,
     trunc = f64::trunc, log2 = f64::log2, log10 = f64::log10, exp = f64::exp, exp_m1 = f64::exp_m1, ln = f64::ln,
-    ln_1p = f64::ln_1p, sin = f64::sin, cos = f64::cos, tanh = f64::tanh, sigmoid = sigmoid,
+    ln_1p = f64::ln_1p, sin = f64::sin, cos = f64::cos, sin_near = f64::sin, cos_near = f64::cos, tanh = f64::tanh, sigmoid = sigmoid,
     softplus = softplus, erf = libm::erf);
 
 fn sigmoid(x: f64) -> f64 {

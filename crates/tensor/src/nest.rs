@@ -33,6 +33,16 @@ pub(crate) struct Nest<const N: usize> {
     starts: [usize; N],
 }
 
+impl Nest<1> {
+    /// If the operand is the transpose of a matrix with contiguous rows: its start, and the length of its rows. A run goes
+    /// down a column.
+    pub(crate) fn columns(&self) -> Option<(usize, usize)> {
+        let [ref strides] = self.strides;
+        (**strides == [1] && self.steps[0] as isize > 1 && self.run * self.outer[0] > 0)
+            .then(|| (self.starts[0], self.outer[0]))
+    }
+}
+
 impl<const N: usize> Nest<N> {
     /// The loops over the memory of `out` in ascending order, reading `operands`, all of the shape of `out`.
     pub(crate) fn new(out: &Layout, operands: [&Layout; N]) -> Self {

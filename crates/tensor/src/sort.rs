@@ -19,6 +19,9 @@ const SORT_TASK: usize = TASK / 8;
 /// Columns that one task sorts, where lanes lie side by side.
 const COLUMNS: usize = 16;
 
+/// So few of a lane are found by inserting them, one after the other.
+const FEW: usize = 16;
+
 /// Lanes up to this length are sorted on the stack.
 const SHORT: usize = 64;
 
@@ -135,12 +138,25 @@ fn with_pairs(len: usize, f: impl FnOnce(&mut [[i64; 2]])) {
     }
 }
 
-/// Brings the first `k` pairs in order to the front, and returns them.
+/// Brings the first `k` pairs in order to the front, and returns them. The pairs come in the order of their indices.
 fn sort_first(pairs: &mut [[i64; 2]], k: usize) -> &[[i64; 2]] {
-    if k > 0 && k < pairs.len() {
-        pairs.select_nth_unstable(k - 1);
+    if k == 0 || k == pairs.len() || k > FEW {
+        if k > 0 && k < pairs.len() {
+            pairs.select_nth_unstable(k - 1);
+        }
+        pairs[..k].sort_unstable();
+        return &pairs[..k];
     }
     pairs[..k].sort_unstable();
+    for i in k..pairs.len() {
+        let pair = pairs[i];
+        // Most are no better than the last of the best so far. Of equal ones the first, which is there, stays.
+        if pair[0] < pairs[k - 1][0] {
+            let place = pairs[..k].iter().position(|best| pair[0] < best[0]).expect("before the last");
+            pairs.copy_within(place..k - 1, place + 1);
+            pairs[place] = pair;
+        }
+    }
     &pairs[..k]
 }
 

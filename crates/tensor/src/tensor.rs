@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use crate::element::Element;
 use crate::kernels::buffer::Buffer;
+use crate::kernels::transpose::transpose;
 use crate::layout::Layout;
-use crate::nest::Nest;
+use crate::nest::{Nest, TASK};
 use crate::run;
 
 /// An n-dimensional array of `E`, of up to [`MAX_RANK`](crate::MAX_RANK) axes.
@@ -135,6 +138,15 @@ impl<E: Element> Tensor<E> {
         let mut out = Buffer::stale(layout.len());
         let nest = Nest::new(&layout, [from]);
         let data = &self.storage[..];
+        if let Some((start, columns)) = nest.columns() {
+            let width = (TASK / nest.run).clamp(1, columns);
+            out.par_chunks_mut(width * nest.run).enumerate().for_each(|(i, out)| {
+                let (width_here, [step]) = (out.len() / nest.run, nest.steps);
+                let rows = &data[start + i * width..][..(nest.run - 1) * step + width_here];
+                transpose(rows, step, width_here, out, nest.run);
+            });
+            return Tensor::from_buffer(out, layout);
+        }
         nest.for_each(
             &mut out,
             #[inline(always)]

@@ -88,10 +88,6 @@ unary! { Float:
     trunc, trunc_ => E::trunc;
     /// The fraction of each element, of the same sign; PyTorch's `frac`.
     fract, fract_ => |x: E| x - x.trunc();
-    /// The sine of each element, in radians.
-    sin, sin_ => E::sin;
-    /// The cosine of each element, in radians.
-    cos, cos_ => E::cos;
     /// The hyperbolic tangent of each element.
     tanh, tanh_ => E::tanh;
     /// `1 / (1 + exp(-x))` for each element.
@@ -110,6 +106,33 @@ unary! { Float:
 #[inline(always)]
 fn gelu<E: Float>(x: E) -> E {
     E::from_f64(0.5) * x * (E::ONE + (x * E::from_f64(std::f64::consts::FRAC_1_SQRT_2)).erf())
+}
+
+impl<E: Float> Tensor<E> {
+    /// The sine of each element, in radians.
+    pub fn sin(&self) -> Self {
+        if self.is_near() { self.map(E::sin_near) } else { self.map(E::sin) }
+    }
+
+    /// [`sin`](Self::sin), in place.
+    pub fn sin_(&mut self) -> &mut Self {
+        if self.is_near() { self.map_(E::sin_near) } else { self.map_(E::sin) }
+    }
+
+    /// The cosine of each element, in radians.
+    pub fn cos(&self) -> Self {
+        if self.is_near() { self.map(E::cos_near) } else { self.map(E::cos) }
+    }
+
+    /// [`cos`](Self::cos), in place.
+    pub fn cos_(&mut self) -> &mut Self {
+        if self.is_near() { self.map_(E::cos_near) } else { self.map_(E::cos) }
+    }
+
+    /// Whether sine and cosine of all elements need no long reduction, which is one element's at a time.
+    fn is_near(&self) -> bool {
+        self.map(|x| x.abs() < E::NEAR).all(..).item()
+    }
 }
 
 impl<E: Number> Tensor<E> {

@@ -13,11 +13,11 @@ use std::f32::consts::{FRAC_2_PI, FRAC_PI_2};
 /// There |n| < 2¹⁷ (see [`sin_fast`]), and n, from a product rounded by a
 /// factor of up to 1 + 2⁻²⁵, is off the nearest integer by little enough that
 /// |r| ≤ 0.79.
-const FAST: f32 = 131_072.0;
+pub(crate) const FAST: f32 = 131_072.0;
 
 /// sin x for |x| < 2¹⁷; meaningless beyond.
 #[inline(always)]
-fn sin_fast(x: f32) -> f32 {
+pub(crate) fn sin_fast(x: f32) -> f32 {
     let (quadrant, r) = reduce(x.abs());
     // Sine is odd, and so is this, to the sign of zero.
     let sign = x.to_bits() & 0x8000_0000;
@@ -26,7 +26,7 @@ fn sin_fast(x: f32) -> f32 {
 
 /// cos x for |x| < 2¹⁷; meaningless beyond.
 #[inline(always)]
-fn cos_fast(x: f32) -> f32 {
+pub(crate) fn cos_fast(x: f32) -> f32 {
     let (quadrant, r) = reduce(x.abs());
     sin_poly(quadrant.wrapping_add(1), r)
 }
