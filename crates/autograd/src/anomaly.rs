@@ -2,6 +2,7 @@
 
 use downhill_tensor::{Float, Tensor};
 
+use crate::place::{Node, Place, lock};
 use crate::var::Var;
 
 /// The first element that is NaN or infinite: its value, and its index.
@@ -19,34 +20,38 @@ fn state<T: Float>(tensor: &Tensor<T>) -> String {
     }
 }
 
-/// What is wrong with a gradient that the backward function of `out` computed for an input, if anything is.
+/// What is wrong with a gradient that the backward function of `node` computed for an input, if anything is.
 pub(crate) fn describe<T: Float>(
-    out: &Var<T>,
+    node: &Node<T>,
     incoming: &Tensor<T>,
     input: usize,
     gradient: &Var<T>,
 ) -> Option<String> {
     let gradient = gradient.value();
     let (x, index) = first_bad(&gradient)?;
-    let (op, result) = (out.op(), out.value());
+    let kept = node.head.some_extras().and_then(|extras| lock(&extras.result).clone());
     Some(format!(
-        "backward of {op}: the gradient of input {input} is {x} at {index:?}: input {:?}, result {:?}; \
+        "backward of {}: the gradient of input {input} is {x} at {index:?}: input {:?}, result {:?}; \
          the result is {}, its gradient is {}",
+        node.op,
         gradient.shape(),
-        result.shape(),
-        state(&result),
+        node.shape,
+        kept.map_or_else(
+            || "not known: computed outside of detect_anomaly".to_string(),
+            |result| state(&result)
+        ),
         state(incoming),
     ))
 }
 
 /// Looks at a complete gradient: the sum of finite ones may be infinite, and cotangents and hooks may be anything.
 #[track_caller]
-pub(crate) fn check_sum<T: Float>(var: &Var<T>, grad: Option<&Var<T>>) {
+pub(crate) fn check_sum<T: Float>(place: &Place<T>, grad: Option<&Var<T>>) {
     let Some((x, index)) = grad.and_then(|grad| first_bad(&grad.value())) else { return };
     panic!(
         "backward: the gradient of the result of {} is {x} at {index:?}, shape {:?}: no backward function computed that, \
          but the cotangent, a hook or the sum over several uses",
-        var.op(),
-        var.shape()
+        place.op(),
+        place.shape()
     );
 }

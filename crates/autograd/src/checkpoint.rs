@@ -1,9 +1,10 @@
 //! Trading time for memory: computing a part of the graph twice.
 
-use downhill_tensor::Float;
+use downhill_tensor::{Float, Tensor};
 
 use crate::mode::{enable_grad, is_grad_enabled, no_grad};
-use crate::record::{Backward, Record, Saved, Tape, watched};
+use crate::place::Place;
+use crate::record::{Backward, Record, Saved, watched};
 use crate::var::Var;
 
 /// `f(inputs)`, without keeping what its operations save for the backward pass, which computes it again instead.
@@ -60,24 +61,29 @@ pub fn checkpoint<T: Float>(
         return Var::new(value);
     }
     let saved = inputs.iter().map(Var::save).collect();
-    Var::node("checkpoint", value, true, Tape::new(Checkpoint { f, inputs, count, needs, saved }))
+    let inputs = inputs.iter().map(Var::place).collect();
+    let first = value.clone();
+    Var::result("checkpoint", value, Checkpoint { f, inputs, count, needs, saved, first })
 }
 
 struct Checkpoint<T: Float, F> {
     f: F,
     /// What was given to `f`, and then what it uses besides.
-    inputs: Vec<Var<T>>,
+    inputs: Vec<Place<T>>,
     /// How many were given.
     count: usize,
     needs: Vec<bool>,
+    /// The inputs' values.
     saved: Vec<Saved<T>>,
+    /// What `f` computed the first time.
+    first: Tensor<T>,
 }
 
 impl<T: Float, F> Record<T> for Checkpoint<T, F>
 where
     F: Fn(&[Var<T>]) -> Var<T> + Send + Sync,
 {
-    fn inputs(&self) -> &[Var<T>] {
+    fn inputs(&self) -> &[Place<T>] {
         &self.inputs
     }
 
@@ -89,11 +95,14 @@ where
         unreachable!("recompute takes the gradient on");
     }
 
-    fn recompute(&self, out: &Var<T>) -> Option<Var<T>> {
+    fn recompute(&self) -> Option<Var<T>> {
         let unchanged = self.saved.iter().all(Saved::is_unchanged);
         assert!(unchanged, "checkpoint: a parameter was updated between the two computations");
-        let again = enable_grad(|| (self.f)(&self.inputs[..self.count]));
-        let (first, second) = (out.value(), again.value());
+        let again = enable_grad(|| {
+            let given: Vec<Var<T>> = self.saved[..self.count].iter().map(Saved::var).collect();
+            (self.f)(&given)
+        });
+        let (first, second) = (&self.first, again.value());
         let equal = |(a, b): (T, T)| a == b || (a.to_f64().is_nan() && b.to_f64().is_nan());
         let same = first.shape() == second.shape() && first.iter().zip(second.iter()).all(equal);
         assert!(same, "checkpoint: the function computed another value the second time; is it random?");

@@ -3,7 +3,9 @@
 use downhill_tensor::{Float, Tensor};
 
 use crate::mode::{is_grad_enabled, no_grad};
-use crate::record::Saved;
+use crate::place::Place;
+use crate::profile;
+use crate::record::{Backward, Many, Saved};
 use crate::var::Var;
 
 /// A result with a derivative of one's own: a user's operation is first class.
@@ -43,25 +45,31 @@ pub fn from_op<T: Float>(
 ) -> Var<T> {
     check_name("from_op", name);
     let inputs: Vec<Var<T>> = inputs.iter().map(|&v| v.clone()).collect();
-    let held = inputs.clone();
+    let places: Vec<Place<T>> = inputs.iter().map(Var::place).collect();
     Var::record_many(name, &inputs, value, move |d| {
         if !is_grad_enabled() {
             return backward(d.grad.into_value(), d.needs).into_iter().map(|g| g.map(Var::new)).collect();
         }
         let gradients = no_grad(|| backward(d.grad.value(), d.needs));
         // They depend on the incoming gradient and on the inputs, and nobody knows how.
-        let mut from = held.clone();
-        from.push(d.grad);
+        let mut from = places.clone();
+        from.push(d.grad.place());
         gradients.into_iter().map(|gradient| gradient.map(|g| once_differentiable(name, &from, g))).collect()
     })
 }
 
-/// A value that depends on variables in a way that is not known: differentiating it panics.
-fn once_differentiable<T: Float>(name: &'static str, inputs: &[Var<T>], value: Tensor<T>) -> Var<T> {
+/// A value that depends on others in a way that is not known: differentiating it panics.
+fn once_differentiable<T: Float>(name: &'static str, inputs: &[Place<T>], value: Tensor<T>) -> Var<T> {
     const OP: &str = "gradient of from_op";
-    Var::record_many(OP, inputs, value, move |_| {
+    profile::mark(OP, false);
+    let needs: Vec<bool> = inputs.iter().map(Place::requires_grad).collect();
+    if !needs.contains(&true) {
+        return Var::new(value);
+    }
+    let backward = move |_: Backward<'_, T>| -> Vec<Option<Var<T>>> {
         panic!("backward of {name}: second derivatives are not known to from_op; see from_differentiable_op")
-    })
+    };
+    Var::result(OP, value, Many { inputs: inputs.to_vec(), needs, backward })
 }
 
 /// [`from_op`] with a derivative that can be differentiated again, as it is made of variables.

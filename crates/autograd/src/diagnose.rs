@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use downhill_tensor::Float;
 
+use crate::place::Place;
 use crate::var::Var;
 
 /// The graph behind `outputs` in the language of Graphviz: `dot -Tsvg graph.dot > graph.svg`.
@@ -25,29 +26,32 @@ use crate::var::Var;
 /// }
 /// ```
 pub fn graph_dot<T: Float>(outputs: &[&Var<T>], names: &[(&str, &Var<T>)]) -> String {
-    let names: BTreeMap<u64, &str> = names.iter().map(|(name, var)| (var.0.id, *name)).collect();
+    let names: BTreeMap<u64, &str> = names.iter().map(|(name, var)| (var.id(), *name)).collect();
     let mut text = "digraph {\n    node [fontname=\"sans-serif\"];\n".to_string();
     // By descending id, as a backward pass goes: no recursion, and the same text every time.
-    let mut pending: BTreeMap<u64, Var<T>> = outputs.iter().map(|&var| (var.0.id, var.clone())).collect();
+    let mut pending: BTreeMap<u64, Place<T>> = outputs.iter().map(|&var| (var.id(), var.place())).collect();
     let mut edges = String::new();
-    while let Some((id, var)) = pending.pop_last() {
-        let record = var.0.tape.get();
-        let (kind, style) = match (var.is_leaf(), var.requires_grad()) {
+    while let Some((id, place)) = pending.pop_last() {
+        let (record, is_leaf) = match &place {
+            Place::Leaf(_) => (None, true),
+            Place::Result(node) => (node.record(true), false),
+        };
+        let (kind, style) = match (is_leaf, place.requires_grad()) {
             (true, true) => ("parameter", "shape=ellipse, style=filled, fillcolor=\"#c8e6c9\""),
             (true, false) => ("constant", "shape=ellipse, style=filled, fillcolor=\"#eeeeee\""),
-            _ if record.is_none() => (var.op(), "shape=box, style=dashed"),
-            _ => (var.op(), "shape=box"),
+            _ if record.is_none() => (place.op(), "shape=box, style=dashed"),
+            _ => (place.op(), "shape=box"),
         };
         let label = match names.get(&id) {
-            Some(name) if var.is_leaf() => escaped(name),
+            Some(name) if is_leaf => escaped(name),
             Some(name) => format!("{} = {}", escaped(name), escaped(kind)),
             None => escaped(kind),
         };
         // Writing to a string cannot fail.
-        _ = writeln!(text, "    n{id} [label=\"{label}\\n{:?}\", {style}];", var.shape());
+        _ = writeln!(text, "    n{id} [label=\"{label}\\n{:?}\", {style}];", place.shape());
         for input in record.iter().flat_map(|record| record.inputs()) {
-            _ = writeln!(edges, "    n{} -> n{id};", input.0.id);
-            pending.entry(input.0.id).or_insert_with(|| input.clone());
+            _ = writeln!(edges, "    n{} -> n{id};", input.id());
+            pending.entry(input.id()).or_insert_with(|| input.clone());
         }
     }
     text + &edges + "}\n"

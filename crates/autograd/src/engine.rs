@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 use std::collections::btree_map::{BTreeMap, Entry};
+use std::sync::Arc;
 
 use downhill_tensor::{Float, Tensor};
 
 use crate::anomaly;
 use crate::mode::{EnableGrad, NoGrad, is_anomaly_detected};
+use crate::place::{Node, Place, lock};
 use crate::profile;
 use crate::record::{Backward, Record};
-use crate::var::{Var, lock};
+use crate::var::Var;
 
 impl<T: Float> Var<T> {
     /// Computes the gradient of this scalar with respect to every parameter that it depends on, and adds it to each
@@ -55,10 +57,10 @@ impl<T: Float> Var<T> {
 }
 
 /// Adds an arriving gradient to a parameter's.
-fn accumulate<T: Float>(var: &Var<T>, grad: &mut Option<Var<T>>) {
-    if var.is_leaf() {
+fn accumulate<T: Float>(place: &Place<T>, grad: &mut Option<Var<T>>) {
+    if let Place::Leaf(leaf) = place {
         let grad = grad.take().expect("each gradient arrives once").into_value();
-        let mut held = lock(&var.extras().grad);
+        let mut held = lock(&leaf.head.extras().grad);
         *held = Some(match held.take() {
             Some(before) => before + grad,
             None => grad,
@@ -176,7 +178,7 @@ pub fn grad_with<T: Float>(
     let roots: Vec<_> = outputs.iter().enumerate().map(|(i, &v)| (v, cotangent(i, v))).collect();
     let mut wanted: HashMap<u64, Vec<usize>> = HashMap::new();
     for (i, input) in inputs.iter().enumerate() {
-        wanted.entry(input.0.id).or_default().push(i);
+        wanted.entry(input.id()).or_default().push(i);
     }
     let mut found = vec![None; inputs.len()];
     let pass = Pass {
@@ -184,20 +186,20 @@ pub fn grad_with<T: Float>(
         create_graph: options.create_graph,
         first: wanted.keys().min().copied().unwrap_or(0),
     };
-    pass.run(&roots, &mut |var, grad| {
-        for &i in wanted.get(&var.0.id).into_iter().flatten() {
+    pass.run(&roots, &mut |place, grad| {
+        for &i in wanted.get(&place.id()).into_iter().flatten() {
             found[i].clone_from(grad);
         }
     });
     found
 }
 
-/// Sees every node with its complete gradient, leaves included, before the gradient moves on; from a leaf it may take it.
-type Arrived<'a, T> = dyn FnMut(&Var<T>, &mut Option<Var<T>>) + 'a;
+/// Sees every place with its complete gradient, leaves included, before the gradient moves on; from a leaf it may take it.
+type Arrived<'a, T> = dyn FnMut(&Place<T>, &mut Option<Var<T>>) + 'a;
 
-/// The nodes whose gradient is known in part, by id. The largest is complete: every node that could still contribute to
+/// The places whose gradient is known in part, by id. The largest is complete: every node that could still contribute to
 /// it was created later, and is done.
-type Pending<T> = BTreeMap<u64, (Var<T>, Option<Var<T>>)>;
+type Pending<T> = BTreeMap<u64, (Place<T>, Option<Var<T>>)>;
 
 /// One way through a graph from its results.
 #[derive(Clone, Copy, Default)]
@@ -222,56 +224,62 @@ impl Pass {
                 root.shape(),
                 cotangent.shape()
             );
-            add(&mut pending, root, cotangent.clone());
+            add(&mut pending, &root.place(), cotangent.clone());
         }
-        while let Some((_, (var, grad))) = pending.pop_last() {
-            let mut grad = grad.map(|grad| var.through_hooks(grad));
+        while let Some((id, (place, grad))) = pending.pop_last() {
+            let mut grad = grad.map(|grad| place.through_hooks(grad));
             if is_anomaly_detected() {
-                anomaly::check_sum(&var, grad.as_ref());
+                anomaly::check_sum(&place, grad.as_ref());
             }
-            arrived(&var, &mut grad);
-            // The first node of interest leads to none; and the very first of all is a leaf.
-            if var.is_leaf() || var.0.id <= self.first {
+            arrived(&place, &mut grad);
+            let Place::Result(node) = &place else { continue };
+            // The first node of interest leads to none.
+            if id <= self.first {
                 continue;
             }
-            let record = if self.retain_graph { var.0.tape.get() } else { var.0.tape.take() };
-            let Some(record) = record else {
+            let Some(record) = node.record(self.retain_graph) else {
                 panic!(
                     "backward: the graph of {} was consumed by an earlier backward pass; see backward_retain_graph",
-                    var.op()
+                    node.op
                 );
             };
             if !self.retain_graph {
-                var.forget_hooks();
+                place.forget_hooks();
             }
             let grad = grad.expect("only leaves give up their gradient");
-            self.step(&var, grad, &*record, &mut pending);
+            self.step(node, grad, &*record, &mut pending);
         }
     }
 
     /// Takes the gradient of one result on to its inputs.
     #[track_caller]
-    fn step<T: Float>(self, var: &Var<T>, grad: Var<T>, record: &dyn Record<T>, pending: &mut Pending<T>) {
-        if let Some(again) = record.recompute(var) {
+    fn step<T: Float>(
+        self,
+        node: &Arc<Node<T>>,
+        grad: Var<T>,
+        record: &dyn Record<T>,
+        pending: &mut Pending<T>,
+    ) {
+        if let Some(again) = record.recompute() {
             // Its nodes are the latest of all, so they come next, and what they lead to gets its gradients in the order
             // in which it would have got them without a second computation.
             if again.requires_grad() {
-                add(pending, &again, grad);
+                add(pending, &again.place(), grad);
             }
             return;
         }
         let inputs = record.inputs();
         let of_interest: Vec<bool>;
-        let needs = if inputs.iter().all(|input| input.0.id >= self.first) {
+        let needs = if inputs.iter().all(|input| input.id() >= self.first) {
             record.needs()
         } else {
             let needs = record.needs().iter().zip(inputs);
-            of_interest = needs.map(|(&needed, input)| needed && input.0.id >= self.first).collect();
+            of_interest = needs.map(|(&needed, input)| needed && input.id() >= self.first).collect();
             &of_interest
         };
         let incoming = is_anomaly_detected().then(|| grad.value());
         let (mut count, mut misfit, mut found) = (0, None, None);
-        record.backward(Backward { grad, out: var, needs }, &mut |gradient| {
+        record.backward(Backward { grad, node, needs }, &mut |gradient| {
             let i = count;
             count += 1;
             let Some((gradient, input)) = gradient.zip(inputs.get(i)).filter(|_| needs[i]) else { return };
@@ -280,11 +288,11 @@ impl Pass {
                 return;
             }
             if let Some(incoming) = &incoming {
-                found = found.take().or_else(|| anomaly::describe(var, incoming, i, &gradient));
+                found = found.take().or_else(|| anomaly::describe(node, incoming, i, &gradient));
             }
             add(pending, input, gradient);
         });
-        let op = var.op();
+        let op = node.op;
         profile::mark(op, true);
         assert!(count == inputs.len(), "backward of {op}: {count} gradients for {} inputs", inputs.len());
         if let Some((input, gradient)) = misfit {
@@ -296,12 +304,12 @@ impl Pass {
     }
 }
 
-/// Adds `grad` to what is known of `var`'s gradient; the first one is moved in.
-fn add<T: Float>(pending: &mut Pending<T>, var: &Var<T>, grad: Var<T>) {
-    match pending.entry(var.0.id) {
-        Entry::Vacant(place) => _ = place.insert((var.clone(), Some(grad))),
-        Entry::Occupied(mut place) => {
-            let known = &mut place.get_mut().1;
+/// Adds `grad` to what is known of the gradient at `place`; the first one is moved in.
+fn add<T: Float>(pending: &mut Pending<T>, place: &Place<T>, grad: Var<T>) {
+    match pending.entry(place.id()) {
+        Entry::Vacant(entry) => _ = entry.insert((place.clone(), Some(grad))),
+        Entry::Occupied(mut entry) => {
+            let known = &mut entry.get_mut().1;
             // By value: the sum takes the memory of the first if nobody else uses that.
             *known = known.take().map(|before| before + grad);
         }

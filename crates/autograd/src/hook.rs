@@ -5,7 +5,8 @@ use std::sync::{Arc, Weak};
 
 use downhill_tensor::Float;
 
-use crate::var::{Node, Var, lock};
+use crate::place::{Extras, Place, lock};
+use crate::var::Var;
 
 type HookFn<T> = dyn Fn(&Var<T>) -> Option<Var<T>> + Send + Sync;
 
@@ -23,21 +24,17 @@ impl<T: Float> Default for Hooks<T> {
 
 /// A hook that was registered, for removing it. Dropping this changes nothing.
 pub struct GradHook<T: Float = f32> {
-    node: Weak<Node<T>>,
+    extras: Weak<Extras<T>>,
     id: u64,
 }
 
 impl<T: Float> GradHook<T> {
     /// Removes the hook. Nothing happens if its variable is gone, or its graph was consumed.
     pub fn remove(self) {
-        let Some(node) = self.node.upgrade() else { return };
-        let var = Var(node);
+        let Some(extras) = self.extras.upgrade() else { return };
+        let remove = || lock(&extras.hooks).list.extract_if(.., |(id, _)| *id == self.id).collect::<Vec<_>>();
         // Dropped after the lock is released: what a hook owns may have hooks of its own.
-        let mut removed = Vec::new();
-        if let Some(extras) = var.some_extras() {
-            let list = &mut lock(&extras.hooks).list;
-            removed.extend(list.extract_if(.., |(id, _)| *id == self.id));
-        }
+        drop(remove());
     }
 }
 
@@ -80,17 +77,20 @@ impl<T: Float> Var<T> {
         hook: impl Fn(&Var<T>) -> Option<Var<T>> + Send + Sync + 'static,
     ) -> GradHook<T> {
         assert!(self.requires_grad(), "register_hook: the variable does not require a gradient");
-        let mut hooks = lock(&self.extras().hooks);
+        let extras = self.head().extras();
+        let mut hooks = lock(&extras.hooks);
         let id = hooks.next;
         hooks.next += 1;
         hooks.list.push((id, Arc::new(hook)));
-        GradHook { node: Arc::downgrade(&self.0), id }
+        GradHook { extras: Arc::downgrade(extras), id }
     }
+}
 
+impl<T: Float> Place<T> {
     /// What the hooks make of a gradient.
     #[track_caller]
     pub(crate) fn through_hooks(&self, grad: Var<T>) -> Var<T> {
-        let Some(extras) = self.some_extras() else { return grad };
+        let Some(extras) = self.head().some_extras() else { return grad };
         // A copy of the list, since a hook may register or remove hooks.
         let hooks = lock(&extras.hooks).list.clone();
         let mut grad = grad;
@@ -105,7 +105,7 @@ impl<T: Float> Var<T> {
 
     /// Drops the hooks of a result that no pass can reach any more.
     pub(crate) fn forget_hooks(&self) {
-        let Some(extras) = self.some_extras() else { return };
+        let Some(extras) = self.head().some_extras() else { return };
         let list = std::mem::take(&mut lock(&extras.hooks).list);
         drop(list);
     }

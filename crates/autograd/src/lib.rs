@@ -17,14 +17,17 @@
 //!
 //! # The central decision: a graph of shared nodes, walked in order of creation
 //!
-//! A `Var` is a shared handle on a node, as a tensor is in PyTorch: models can hold parameters, optimizers can hold
-//! the same ones, and nobody passes a tape around. Every node carries a number from one global counter. Since a result
-//! is always created after its inputs, *descending numbers are a topological order*: the backward pass is a loop over
-//! a queue, without recursion or a sort, and so is dropping a graph. A chain of a million operations is no deeper than
-//! one.
+//! A `Var` is a shared handle, as a tensor is in PyTorch: models can hold parameters, optimizers can hold the same ones,
+//! and nobody passes a tape around. Every parameter and every recorded operation, a *node*, carries a number from one
+//! global counter. Since a result is always created after its inputs, *descending numbers are a topological order*: the
+//! backward pass is a loop over a queue, without recursion or a sort, and so is dropping a graph. A chain of a million
+//! operations is no deeper than one.
 //!
-//! Three rules follow, and every operation relies on them:
+//! Four rules follow, and every operation relies on them:
 //!
+//! - **Values are no part of the graph.** Nodes point to nodes; a result's value belongs to its handles. What a derivative
+//!   needs its operation saves, and any other value is freed with its last handle, in the forward pass already: of
+//!   `(x * 2.0 + 1.0).relu()` the graph keeps one tensor.
 //! - **Gradients are owned.** A backward function receives the incoming gradient by value and may reuse its memory.
 //!   The first gradient to reach a node is moved in, later ones are added in place; nothing is zero-filled first.
 //! - **Saved values are snapshots.** Tensors copy on write, so what an operation saved for its backward pass stays
@@ -74,6 +77,7 @@ mod gradcheck;
 mod hook;
 mod mode;
 mod ops;
+mod place;
 pub mod profile;
 mod record;
 #[cfg(feature = "proptest")]

@@ -91,8 +91,9 @@ pub(crate) fn is_anomaly_detected() -> bool {
 /// Runs `f`; a backward pass within panics at the first gradient that is NaN or infinite, and says which operation's
 /// backward function produced it. `with torch.autograd.detect_anomaly()`.
 ///
-/// The message names the operation, which of its inputs the gradient is for, the shapes and the element. It costs a
-/// look at every gradient, so it is off unless asked for.
+/// The message names the operation, which of its inputs the gradient is for, the shapes and the element; and whether the
+/// operation's result was finite, if that was computed within as well. It costs a look at every gradient, and every
+/// result is kept until its gradient is known, so it is off unless asked for.
 ///
 /// ```should_panic
 /// use downhill_autograd::{Var, detect_anomaly};

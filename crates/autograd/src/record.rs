@@ -6,25 +6,34 @@ use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use downhill_tensor::{Float, Tensor};
+use downhill_tensor::{Dims, Float, Tensor};
 
 use crate::mode::is_grad_enabled;
+use crate::place::{Node, Place, lock};
 use crate::profile;
-use crate::var::{Var, lock};
+use crate::var::{Handle, Var};
 
 /// What a backward function is given.
 pub(crate) struct Backward<'a, T: Float> {
     /// The gradient with respect to the operation's result, owned: its memory may be reused.
     pub(crate) grad: Var<T>,
-    /// The operation's result. (A backward function that captured it would keep its own node alive for ever.)
-    pub(crate) out: &'a Var<T>,
     /// For each input, whether its gradient is wanted.
     pub(crate) needs: &'a [bool],
+    /// Where the result stands. (A backward function that captured its result, and not only the value, would keep its own
+    /// node alive for ever.)
+    pub(crate) node: &'a Arc<Node<T>>,
+}
+
+impl<T: Float> Backward<'_, T> {
+    /// The operation's result, from the value that the backward function saved.
+    pub(crate) fn out(&self, value: &Tensor<T>) -> Var<T> {
+        Var(Handle::Result(value.clone(), self.node.clone()))
+    }
 }
 
 /// How a result was computed, and how to differentiate it.
 pub(crate) trait Record<T: Float>: Doomed {
-    fn inputs(&self) -> &[Var<T>];
+    fn inputs(&self) -> &[Place<T>];
 
     /// For each input, whether it required a gradient when the operation was recorded.
     fn needs(&self) -> &[bool];
@@ -34,7 +43,7 @@ pub(crate) trait Record<T: Float>: Doomed {
 
     /// The result computed once more with a graph of its own, through which the gradient goes on, for an operation
     /// that has that instead of a backward function.
-    fn recompute(&self, _out: &Var<T>) -> Option<Var<T>> {
+    fn recompute(&self) -> Option<Var<T>> {
         None
     }
 }
@@ -45,7 +54,7 @@ impl<X: Send + Sync> Doomed for X {}
 
 /// The record of an operation with so many inputs: one block of memory with all that it saved.
 struct Fixed<T: Float, F, const N: usize> {
-    inputs: [Var<T>; N],
+    inputs: [Place<T>; N],
     needs: [bool; N],
     backward: F,
 }
@@ -54,7 +63,7 @@ impl<T: Float, F, const N: usize> Record<T> for Fixed<T, F, N>
 where
     F: Fn(Backward<'_, T>) -> [Option<Var<T>>; N] + Send + Sync,
 {
-    fn inputs(&self) -> &[Var<T>] {
+    fn inputs(&self) -> &[Place<T>] {
         &self.inputs
     }
 
@@ -68,17 +77,17 @@ where
 }
 
 /// The record of an operation whose number of inputs is known at run time only.
-struct Many<T: Float, F> {
-    inputs: Vec<Var<T>>,
-    needs: Vec<bool>,
-    backward: F,
+pub(crate) struct Many<T: Float, F> {
+    pub(crate) inputs: Vec<Place<T>>,
+    pub(crate) needs: Vec<bool>,
+    pub(crate) backward: F,
 }
 
 impl<T: Float, F> Record<T> for Many<T, F>
 where
     F: Fn(Backward<'_, T>) -> Vec<Option<Var<T>>> + Send + Sync,
 {
-    fn inputs(&self) -> &[Var<T>] {
+    fn inputs(&self) -> &[Place<T>] {
         &self.inputs
     }
 
@@ -95,10 +104,6 @@ where
 pub(crate) struct Tape<T: Float>(Mutex<Option<Arc<dyn Record<T>>>>);
 
 impl<T: Float> Tape<T> {
-    pub(crate) fn none() -> Self {
-        Tape(Mutex::new(None))
-    }
-
     pub(crate) fn new(record: impl Record<T> + 'static) -> Self {
         Tape(Mutex::new(Some(Arc::new(record))))
     }
@@ -172,7 +177,7 @@ pub(crate) fn is_recorded<'a, T: Float>(inputs: impl IntoIterator<Item = &'a Var
 fn watch<'a, T: Float>(inputs: impl IntoIterator<Item = &'a Var<T>>) {
     for var in inputs.into_iter().filter(|var| var.requires_grad()) {
         WATCHED.with_borrow_mut(|watched| {
-            watched.entry(var.0.id).or_insert_with(|| Box::new(var.clone()));
+            watched.entry(var.id()).or_insert_with(|| Box::new(var.clone()));
         });
     }
 }
@@ -212,8 +217,30 @@ impl<T: Float> Var<T> {
             return Var::new(value);
         }
         let backward = backward();
-        let (inputs, needs) = (inputs.map(Var::clone), inputs.map(Var::requires_grad));
-        Var::node(op, value, true, Tape::new(Fixed { inputs, needs, backward }))
+        let (inputs, needs) = (inputs.map(Var::place), inputs.map(Var::requires_grad));
+        Var::result(op, value, Fixed { inputs, needs, backward })
+    }
+
+    /// [`record`](Self::record) for a function of this variable whose derivative needs neither its value nor the result.
+    /// It may write over the value, if nobody else uses that.
+    pub(crate) fn record_map<F>(
+        self,
+        op: &'static str,
+        f: impl FnOnce(Tensor<T>) -> Tensor<T>,
+        backward: impl FnOnce() -> F,
+    ) -> Var<T>
+    where
+        F: Fn(Backward<'_, T>) -> [Option<Var<T>>; 1] + Send + Sync + 'static,
+    {
+        let place = is_recorded([&self]).then(|| self.place());
+        let value = f(self.into_value());
+        profile::mark(op, false);
+        match place {
+            None => Var::new(value),
+            Some(place) => {
+                Var::result(op, value, Fixed { inputs: [place], needs: [true], backward: backward() })
+            }
+        }
     }
 
     /// [`record`](Self::record) for a number of inputs that is known at run time only.
@@ -227,27 +254,35 @@ impl<T: Float> Var<T> {
         if !is_recorded(inputs) {
             return Var::new(value);
         }
-        let needs = inputs.iter().map(Var::requires_grad).collect();
-        Var::node(op, value, true, Tape::new(Many { inputs: inputs.to_vec(), needs, backward }))
+        let (inputs, needs) = inputs.iter().map(|input| (input.place(), input.requires_grad())).unzip();
+        Var::result(op, value, Many { inputs, needs, backward })
     }
 
-    /// This variable as a backward function may keep it: the node, and the value it has now.
+    /// This variable as a backward function may keep it.
     pub(crate) fn save(&self) -> Saved<T> {
-        // Only a leaf can get another value.
-        Saved { var: self.clone(), leaf: self.is_leaf().then(|| Box::new(self.value())) }
+        Saved { value: Some(self.value()), place: self.place() }
+    }
+
+    /// [`save`](Self::save) for the derivative by `other` alone: without that only the shape is kept.
+    pub(crate) fn save_for(&self, other: &Var<T>) -> Saved<T> {
+        Saved { value: other.requires_grad().then(|| self.value()), place: self.place() }
     }
 }
 
 /// An input as it was when the operation was recorded.
 pub(crate) struct Saved<T: Float> {
-    var: Var<T>,
-    leaf: Option<Box<Tensor<T>>>,
+    value: Option<Tensor<T>>,
+    place: Place<T>,
 }
 
 impl<T: Float> Saved<T> {
     /// The value at the time of recording.
-    pub(crate) fn value(&self) -> Tensor<T> {
-        self.leaf.as_ref().map_or_else(|| self.var.value(), |value| (**value).clone())
+    pub(crate) fn value(&self) -> &Tensor<T> {
+        self.value.as_ref().expect("saved for a derivative that was not asked for")
+    }
+
+    pub(crate) fn shape(&self) -> Dims {
+        self.place.shape()
     }
 
     /// The input as a variable to compute with: while nothing is recorded, just the value.
@@ -255,21 +290,21 @@ impl<T: Float> Saved<T> {
     /// # Panics
     /// If a graph is being recorded and the input was updated since: its present value would be the wrong one.
     pub(crate) fn var(&self) -> Var<T> {
-        if is_grad_enabled() {
-            assert!(
-                self.is_unchanged(),
-                "backward: a parameter was updated between the forward pass and its differentiation"
-            );
-            return self.var.clone();
+        if matches!(self.place, Place::Leaf(_)) && !is_grad_enabled() {
+            return Var::new(self.value().clone());
         }
-        match &self.leaf {
-            Some(value) => Var::new((**value).clone()),
-            None => self.var.clone(),
-        }
+        assert!(
+            self.is_unchanged(),
+            "backward: a parameter was updated between the forward pass and its differentiation"
+        );
+        self.place.var(self.value())
     }
 
-    /// Whether the variable still has the value that it had.
+    /// Whether the variable still has the value that it had. Only a leaf can get another one.
     pub(crate) fn is_unchanged(&self) -> bool {
-        self.leaf.as_ref().is_none_or(|value| self.var.value().is_set_to(value))
+        match &self.place {
+            Place::Leaf(leaf) => leaf.value().is_set_to(self.value()),
+            Place::Result(_) => true,
+        }
     }
 }

@@ -1,97 +1,108 @@
 //! The variable: a shared handle on a node of the graph.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, PoisonError};
 
 use downhill_tensor::{Dims, Float, Tensor};
 
-use crate::hook::Hooks;
-use crate::record::Tape;
+use crate::mode::is_anomaly_detected;
+use crate::place::{Head, Leaf, Node, Place, lock};
+use crate::record::{Record, Tape};
 
 /// A tensor that takes part in differentiation.
 ///
 /// A *leaf* was made from a tensor: a parameter, which collects a gradient, or a constant, which does not. Every other
-/// `Var` is the result of an operation and remembers its inputs, if one of them requires a gradient.
+/// `Var` is the result of an operation on inputs of which one requires a gradient: a value together with its place in the
+/// graph.
 ///
-/// Cloning makes a second handle on the same node.
+/// Cloning makes a second handle on the same leaf or result.
 #[derive(Clone)]
-pub struct Var<T: Float = f32>(pub(crate) Arc<Node<T>>);
+pub struct Var<T: Float = f32>(pub(crate) Handle<T>);
 
-pub(crate) struct Node<T: Float> {
-    /// Later nodes have larger numbers, so a node's inputs have smaller ones.
-    pub(crate) id: u64,
-    /// The operation that made it, `leaf` if none did.
-    pub(crate) op: &'static str,
-    pub(crate) value: RwLock<Tensor<T>>,
-    pub(crate) requires_grad: AtomicBool,
-    pub(crate) tape: Tape<T>,
-    /// What few nodes have, so that the others stay small.
-    extras: OnceLock<Box<Extras<T>>>,
-}
-
-pub(crate) struct Extras<T: Float> {
-    pub(crate) grad: Mutex<Option<Tensor<T>>>,
-    pub(crate) hooks: Mutex<Hooks<T>>,
-}
-
-static NEXT_ID: AtomicU64 = AtomicU64::new(0);
-
-/// The content of a mutex even if a thread panicked while it held it: no node is ever left half-written.
-pub(crate) fn lock<X>(mutex: &Mutex<X>) -> MutexGuard<'_, X> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+#[derive(Clone)]
+pub(crate) enum Handle<T: Float> {
+    Leaf(Arc<Leaf<T>>),
+    /// The value is the handle's, not the node's: it goes with the last handle unless a derivative needs it.
+    Result(Tensor<T>, Arc<Node<T>>),
 }
 
 impl<T: Float> Var<T> {
-    pub(crate) fn node(op: &'static str, value: Tensor<T>, requires_grad: bool, tape: Tape<T>) -> Self {
-        Var(Arc::new(Node {
-            id: NEXT_ID.fetch_add(1, Relaxed),
-            op,
-            value: RwLock::new(value),
-            requires_grad: AtomicBool::new(requires_grad),
-            tape,
-            extras: OnceLock::new(),
-        }))
+    /// The result of a recorded operation.
+    pub(crate) fn result(op: &'static str, value: Tensor<T>, record: impl Record<T> + 'static) -> Self {
+        let (head, shape) = (Head::new(), Dims::new(value.shape()));
+        if is_anomaly_detected() {
+            *lock(&head.extras().result) = Some(value.clone());
+        }
+        Var(Handle::Result(value, Arc::new(Node { head, op, shape, tape: Tape::new(record) })))
     }
 
-    /// Gradient and hooks, made if there are none.
-    pub(crate) fn extras(&self) -> &Extras<T> {
-        self.0
-            .extras
-            .get_or_init(|| Box::new(Extras { grad: Mutex::new(None), hooks: Mutex::new(Hooks::default()) }))
+    /// What a record holds of this.
+    pub(crate) fn place(&self) -> Place<T> {
+        match &self.0 {
+            Handle::Leaf(leaf) => Place::Leaf(leaf.clone()),
+            Handle::Result(_, node) => Place::Result(node.clone()),
+        }
     }
 
-    /// Gradient and hooks, if there ever were any.
-    pub(crate) fn some_extras(&self) -> Option<&Extras<T>> {
-        self.0.extras.get().map(|extras| &**extras)
+    pub(crate) fn head(&self) -> &Head<T> {
+        match &self.0 {
+            Handle::Leaf(leaf) => &leaf.head,
+            Handle::Result(_, node) => &node.head,
+        }
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.head().id
+    }
+
+    /// The leaf that this is.
+    ///
+    /// # Panics
+    /// If it is none, in the name of `function`.
+    #[track_caller]
+    fn leaf(&self, function: &str) -> &Leaf<T> {
+        match &self.0 {
+            Handle::Leaf(leaf) => leaf,
+            Handle::Result(_, node) => panic!("{function}: expected a leaf, got the result of {}", node.op),
+        }
     }
 
     /// A constant: no gradient is computed for it.
     pub fn new(value: Tensor<T>) -> Self {
-        Var::node("leaf", value, false, Tape::none())
+        Var(Handle::Leaf(Leaf::new(value, false)))
     }
 
     /// A parameter: backward passes add up its gradient. PyTorch's `nn.Parameter`, the book's `requires_grad_()`.
     pub fn parameter(value: Tensor<T>) -> Self {
-        Var::node("leaf", value, true, Tape::none())
+        Var(Handle::Leaf(Leaf::new(value, true)))
     }
 
-    /// The value. Shares storage with this node; copying on write keeps the two apart.
+    /// The value. Shares storage with this variable; copying on write keeps the two apart.
     pub fn value(&self) -> Tensor<T> {
-        self.0.value.read().unwrap_or_else(PoisonError::into_inner).clone()
+        match &self.0 {
+            Handle::Leaf(leaf) => leaf.value(),
+            Handle::Result(value, _) => value.clone(),
+        }
     }
 
     /// The value of a `Var` that nobody needs any more, not shared with it if this was the last handle.
     pub fn into_value(self) -> Tensor<T> {
-        match Arc::try_unwrap(self.0) {
-            Ok(node) => node.value.into_inner().unwrap_or_else(PoisonError::into_inner),
-            Err(shared) => Var(shared).value(),
+        match self.0 {
+            Handle::Leaf(leaf) => match Arc::try_unwrap(leaf) {
+                Ok(leaf) => leaf.value.into_inner().unwrap_or_else(PoisonError::into_inner),
+                Err(shared) => shared.value(),
+            },
+            Handle::Result(value, _) => value,
         }
     }
 
     /// The shape of the value.
     pub fn shape(&self) -> Dims {
-        Dims::new(self.0.value.read().unwrap_or_else(PoisonError::into_inner).shape())
+        match &self.0 {
+            Handle::Leaf(leaf) => leaf.shape(),
+            Handle::Result(value, _) => Dims::new(value.shape()),
+        }
     }
 
     /// The value of a `Var` of one element.
@@ -105,7 +116,10 @@ impl<T: Float> Var<T> {
 
     /// Whether backward passes compute a gradient for this.
     pub fn requires_grad(&self) -> bool {
-        self.0.requires_grad.load(Relaxed)
+        match &self.0 {
+            Handle::Leaf(leaf) => leaf.requires_grad.load(Relaxed),
+            Handle::Result(..) => true,
+        }
     }
 
     /// Makes a leaf a parameter (or, with `false`, a constant) for operations from now on.
@@ -114,19 +128,21 @@ impl<T: Float> Var<T> {
     /// If this is the result of an operation.
     #[track_caller]
     pub fn requires_grad_(&self, requires_grad: bool) -> &Self {
-        assert!(self.is_leaf(), "requires_grad_: expected a leaf, got the result of {}", self.0.op);
-        self.0.requires_grad.store(requires_grad, Relaxed);
+        self.leaf("requires_grad_").requires_grad.store(requires_grad, Relaxed);
         self
     }
 
     /// Whether this was made from a tensor and not by a recorded operation.
     pub fn is_leaf(&self) -> bool {
-        self.0.op == "leaf"
+        matches!(self.0, Handle::Leaf(_))
     }
 
     /// The operation that made this, `leaf` if none did.
     pub fn op(&self) -> &'static str {
-        self.0.op
+        match &self.0 {
+            Handle::Leaf(_) => "leaf",
+            Handle::Result(_, node) => node.op,
+        }
     }
 
     /// The same value as a constant: gradients do not flow through it.
@@ -134,9 +150,9 @@ impl<T: Float> Var<T> {
         Var::new(self.value())
     }
 
-    /// Whether two handles are on the same node.
+    /// Whether two handles are on the same leaf or result.
     pub fn same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        self.id() == other.id()
     }
 
     /// The gradient that backward passes have added up here, if any has.
@@ -144,7 +160,7 @@ impl<T: Float> Var<T> {
     /// This is a handle; writing to it changes a copy. To reset the gradient call [`zero_grad_`](Self::zero_grad_) or
     /// [`set_grad`](Self::set_grad).
     pub fn grad(&self) -> Option<Tensor<T>> {
-        self.some_extras().and_then(|extras| lock(&extras.grad).clone())
+        self.head().some_extras().and_then(|extras| lock(&extras.grad).clone())
     }
 
     /// Replaces the gradient; `None` is PyTorch's `p.grad = None`.
@@ -161,12 +177,12 @@ impl<T: Float> Var<T> {
                 grad.shape()
             );
         }
-        *lock(&self.extras().grad) = grad;
+        *lock(&self.head().extras().grad) = grad;
     }
 
     /// Sets the gradient's elements to zero, if there is one. The book's `p.grad.zero_()`.
     pub fn zero_grad_(&self) {
-        let Some(extras) = self.some_extras() else { return };
+        let Some(extras) = self.head().some_extras() else { return };
         if let Some(grad) = lock(&extras.grad).as_mut() {
             grad.zero_();
         }
@@ -178,7 +194,7 @@ impl<T: Float> Var<T> {
     /// If `f` changes the shape, which is then not undone.
     #[track_caller]
     pub fn update_grad_(&self, f: impl FnOnce(&mut Tensor<T>)) {
-        let Some(extras) = self.some_extras() else { return };
+        let Some(extras) = self.head().some_extras() else { return };
         if let Some(grad) = lock(&extras.grad).as_mut() {
             f(grad);
             assert!(
@@ -211,8 +227,8 @@ impl<T: Float> Var<T> {
     /// ```
     #[track_caller]
     pub fn update_(&self, f: impl FnOnce(&mut Tensor<T>)) {
-        assert!(self.is_leaf(), "update_: expected a leaf, got the result of {}", self.0.op);
-        let mut value = self.0.value.write().unwrap_or_else(PoisonError::into_inner);
+        let leaf = self.leaf("update_");
+        let mut value = leaf.value.write().unwrap_or_else(PoisonError::into_inner);
         let before = Dims::new(value.shape());
         f(&mut value);
         assert!(
@@ -229,7 +245,7 @@ impl<T: Float> Var<T> {
     /// As `update_`.
     #[track_caller]
     pub fn step_(&self, f: impl FnOnce(&mut Tensor<T>, &Tensor<T>)) {
-        let Some(extras) = self.some_extras() else { return };
+        let Some(extras) = self.head().some_extras() else { return };
         if let Some(grad) = lock(&extras.grad).as_ref() {
             self.update_(|value| f(value, grad));
         }
@@ -266,7 +282,7 @@ impl<T: Float> fmt::Display for Var<T> {
         let body = value.strip_suffix(')').unwrap_or(&value);
         match (self.is_leaf(), self.requires_grad()) {
             (true, true) => write!(f, "{body}, requires_grad=True)"),
-            (false, true) => write!(f, "{body}, grad_fn={})", self.0.op),
+            (false, true) => write!(f, "{body}, grad_fn={})", self.op()),
             _ => f.write_str(&value),
         }
     }

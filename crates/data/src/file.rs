@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use downhill_tensor::file;
+use downhill_tensor::file::{self, Part};
 
 use crate::error::{Error, Result};
 
@@ -14,16 +14,16 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// Makes the folder `path`, which `fill` fills. There may be an empty folder at `path`, and nothing else.
 pub(crate) fn write_folder<T>(path: &Path, fill: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
-    let beside = file::beside(path).map_err(Error::io(path))?;
     if path.symlink_metadata().is_ok() && !fs::read_dir(path).is_ok_and(|mut inside| inside.next().is_none())
     {
         let (expected, found) = ("nothing, or an empty folder".to_string(), "something else".to_string());
         return Err(Error::Folder { path: path.to_owned(), expected, found });
     }
-    fs::create_dir_all(&beside).map_err(Error::io(&beside))?;
-    let filled = fill(&beside).and_then(|t| fs::rename(&beside, path).map(|()| t).map_err(Error::io(path)));
-    if filled.is_err() {
-        let _ = fs::remove_dir_all(&beside);
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(Error::io(parent))?;
     }
-    filled
+    let part = Part::folder(path).map_err(Error::io(path))?;
+    let filled = fill(part.path())?;
+    part.rename().map_err(Error::io(path))?;
+    Ok(filled)
 }

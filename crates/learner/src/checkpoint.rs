@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use downhill_data::Position;
 use downhill_nn::{Module, StateDict, checked};
 use downhill_optim::OptimState;
+use downhill_tensor::file::Part;
 use downhill_tensor::{Element, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -96,7 +97,6 @@ impl Callback for Checkpoint {
 
     fn before_fit(&mut self, _: &mut State) -> Flow {
         self.last = Instant::now();
-        remove_parts(&self.path);
         Flow::Continue(())
     }
 
@@ -116,21 +116,6 @@ impl Callback for Checkpoint {
             self.request(state);
         }
         Flow::Continue(())
-    }
-}
-
-/// Removes what a process that was killed has left half-written.
-fn remove_parts(path: &Path) {
-    let (Some(name), Some(dir)) = (path.file_name(), path.parent()) else { return };
-    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
-    let start = format!(".{}.", name.to_string_lossy());
-    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-        let found = entry.file_name();
-        let found = found.to_string_lossy();
-        if found.starts_with(&start) && found.ends_with(".part") {
-            // What cannot be removed is in nobody's way.
-            let _ = fs::remove_file(entry.path());
-        }
     }
 }
 
@@ -167,8 +152,10 @@ impl Core {
     pub(crate) fn checkpoint(&mut self, epoch: usize, iter: usize) -> Result<()> {
         for Request { path, keep } in std::mem::take(&mut self.state.checkpoints) {
             let bytes = checked::encode(&path, &self.saved(epoch, iter)?)?;
+            let part = Part::file(&path, &bytes).map_err(Error::io(&path))?;
+            // Not before: on a full disk, each try would push an older one out.
             rotate(&path, keep)?;
-            downhill_tensor::file::write(&path, &bytes).map_err(Error::io(&path))?;
+            part.rename().map_err(Error::io(&path))?;
         }
         Ok(())
     }

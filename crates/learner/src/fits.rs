@@ -33,6 +33,27 @@ impl From<Option<f64>> for Lr {
     }
 }
 
+/// How [`Learner::fine_tune_with`] trains. fastai's arguments of `fine_tune`, and their defaults.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FineTuneOptions {
+    /// The highest learning rate of the last group while the others are frozen, and twice that of later; 2e-3.
+    pub base_lr: f64,
+    /// For how many epochs only the last group trains; 1.
+    pub freeze_epochs: usize,
+    /// How many times smaller the first group's learning rate is than the last one's, once all train; 100.
+    pub lr_mult: f64,
+    /// The share of that time in which learning rates go up; 0.3.
+    pub pct_start: f64,
+    /// They start there at this part of their highest value; 5.
+    pub div: f64,
+}
+
+impl Default for FineTuneOptions {
+    fn default() -> Self {
+        FineTuneOptions { base_lr: 2e-3, freeze_epochs: 1, lr_mult: 100.0, pct_start: 0.3, div: 5.0 }
+    }
+}
+
 impl<Y: Element> Learner<Y> {
     /// Trains for `n_epoch` epochs with learning rate `lr`, and prints a line of the table after each. fastai's `fit`.
     ///
@@ -165,14 +186,7 @@ impl<Y: Element> Learner<Y> {
     }
 
     /// Trains the last group for one epoch, then all groups for `epochs`, earlier layers with smaller learning rates.
-    /// fastai's `fine_tune`, with its defaults.
-    ///
-    /// ```text
-    /// freeze();   fit_one_cycle(1, slice(base_lr), pct_start 0.99)
-    /// unfreeze(); fit_one_cycle(epochs, slice(base_lr / 200, base_lr / 2), pct_start 0.3, div 5)
-    /// ```
-    ///
-    /// fastai's `base_lr` is 2e-3 unless told.
+    /// fastai's `fine_tune`, with its defaults; its `base_lr` is 2e-3 unless told.
     ///
     /// # Errors
     /// As [`fit`](Self::fit).
@@ -180,11 +194,29 @@ impl<Y: Element> Learner<Y> {
     /// # Panics
     /// As [`fit`](Self::fit).
     pub fn fine_tune(&mut self, epochs: usize, base_lr: f64) -> Result<()> {
+        self.fine_tune_with(epochs, FineTuneOptions { base_lr, ..FineTuneOptions::default() })
+    }
+
+    /// [`fine_tune`](Self::fine_tune) with other options.
+    ///
+    /// ```text
+    /// freeze();   fit_one_cycle(freeze_epochs, slice(base_lr), pct_start 0.99)
+    /// unfreeze(); fit_one_cycle(epochs, slice(base_lr / 2 / lr_mult, base_lr / 2), pct_start, div)
+    /// ```
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit).
+    ///
+    /// # Panics
+    /// As [`fit_cycle`](Self::fit_cycle), or if learning rates are not positive.
+    pub fn fine_tune_with(&mut self, epochs: usize, options: FineTuneOptions) -> Result<()> {
+        let FineTuneOptions { base_lr, freeze_epochs, lr_mult, pct_start, div } = options;
         let cycle = OneCycle { moms: self.settings.moms, ..OneCycle::default() };
         self.freeze();
-        self.fit_cycle(1, slice_to(base_lr).into(), OneCycle { pct_start: 0.99, ..cycle })?;
+        self.fit_cycle(freeze_epochs, slice_to(base_lr).into(), OneCycle { pct_start: 0.99, ..cycle })?;
         self.unfreeze();
-        let lr = slice(base_lr / 200.0, base_lr / 2.0);
-        self.fit_cycle(epochs, lr.into(), OneCycle { pct_start: 0.3, div: 5.0, ..cycle })
+        let base_lr = base_lr / 2.0;
+        let lr = slice(base_lr / lr_mult, base_lr);
+        self.fit_cycle(epochs, lr.into(), OneCycle { pct_start, div, ..cycle })
     }
 }

@@ -87,7 +87,7 @@ pub use callbacks::{
 };
 pub use checkpoint::Checkpoint;
 pub use error::{Error, Result};
-pub use fits::Lr;
+pub use fits::{FineTuneOptions, Lr};
 pub use interpret::{ClassificationInterpretation, TopLoss};
 pub use learner::Learner;
 pub use lr_find::{LrFind, LrFindOptions};

@@ -48,12 +48,16 @@ impl State {
     /// What the operating system reports, or that the file is damaged or of another model or optimizer. Nothing changes
     /// then.
     pub fn load(&mut self, name: &str) -> Result<()> {
+        self.load_with(name, true)
+    }
+
+    fn load_with(&mut self, name: &str, with_opt: bool) -> Result<()> {
         let path = self.weights_path(name);
         let bytes = fs::read(&path).map_err(Error::io(&path))?;
         let weights: Weights = checked::decode(&path, &bytes)?;
         let before = self.model.state_dict();
         self.model.load_state_dict(&StateDict::from_bytes(&weights.model)?)?;
-        if let (Some(saved), Some(opt)) = (weights.opt, &mut self.opt)
+        if let (Some(saved), Some(opt)) = (weights.opt.filter(|_| with_opt), &mut self.opt)
             && let Err(source) = opt.load_state(saved)
         {
             self.model.load_state_dict(&before)?;
@@ -91,6 +95,16 @@ impl<Y: Element> Learner<Y> {
             self.create_opt();
         }
         self.core.state.load(name)?;
+        Ok(self)
+    }
+
+    /// [`load`](Self::load) without the optimizer's state, which may be of another optimizer. fastai's `load` with
+    /// `with_opt=False`.
+    ///
+    /// # Errors
+    /// What the operating system reports, or that the file is damaged or of another model. Nothing changes then.
+    pub fn load_model(&mut self, name: &str) -> Result<&mut Self> {
+        self.core.state.load_with(name, false)?;
         Ok(self)
     }
 }

@@ -123,8 +123,15 @@ fn the_last_checkpoints_are_kept() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("checkpoint");
     let mut learn = learner(dir.path(), 0).cbs(Checkpoint::new(&path).every_seconds(0.0).keep(3));
-    fs::write(dir.path().join(".checkpoint.1-2.part"), "left by one that was killed").unwrap();
+    // Left by processes that were killed.
+    fs::create_dir(dir.path().join("models")).unwrap();
+    for part in [".checkpoint.1-2.part", "models/.best.weights.3-0.part"] {
+        fs::write(dir.path().join(part), "half").unwrap();
+    }
     learn.fit(1, 0.01).unwrap();
+    assert!(
+        fs::read_dir(dir.path().join("models")).unwrap().all(|e| e.unwrap().file_name() == "best.weights")
+    );
     let mut names: Vec<_> =
         fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();

@@ -273,6 +273,51 @@ fn fine_tuning_trains_the_head_and_then_all() {
 }
 
 #[test]
+fn fine_tuning_has_fastai_s_arguments() {
+    /// The learning rates of both groups, batch by batch.
+    struct Rates(Arc<Mutex<Vec<[f64; 2]>>>);
+    impl Callback for Rates {
+        fn before_step(&mut self, state: &mut State) -> Flow {
+            let groups = state.opt().groups();
+            self.0.lock().unwrap().push([groups[0].hypers.lr, groups[1].hypers.lr]);
+            ControlFlow::Continue(())
+        }
+    }
+    let train = |options| {
+        let rng = &mut Rng::new(1);
+        let model = TwoGroups { body: Linear::new(3, 4, rng), head: Linear::new(4, 1, rng) };
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let mut learn =
+            Learner::new(dls(), model).loss_func(mnist_loss).cbs(Rates(seen.clone())).no_logging();
+        learn.fine_tune_with(3, options).unwrap();
+        drop(learn);
+        Arc::into_inner(seen).unwrap().into_inner().unwrap()
+    };
+    let options =
+        FineTuneOptions { base_lr: 0.04, freeze_epochs: 2, lr_mult: 50.0, pct_start: 0.4, div: 8.0 };
+    let seen = train(options);
+    assert_eq!(seen.len(), 5 * 4);
+    // What fastai's schedule says for these arguments: two epochs of the head, three of all.
+    for (batch, expected) in [
+        (0, [0.00016, 0.0016]),
+        (3, [0.0013664080649034983, 0.013664080649034984]),
+        (7, [0.003873563830794082, 0.03873563830794082]),
+        (8, [5e-05, 0.0025]),
+        (12, [0.0003765544565853973, 0.018827722829269863]),
+        (13, [0.00039923894874762403, 0.0199619474373812]),
+        (19, [1.8742272794017604e-05, 0.0009371136397008789]),
+    ] {
+        for (found, expected) in seen[batch].iter().zip(expected) {
+            assert!((found / expected - 1.0).abs() < 1e-9, "batch {batch}: {found} {expected}");
+        }
+    }
+    // Without frozen epochs, all train from the start; the defaults are fastai's.
+    let seen = train(FineTuneOptions { freeze_epochs: 0, ..FineTuneOptions::default() });
+    assert_eq!(seen.len(), 3 * 4);
+    assert!((seen[0][0] - 1e-5 / 5.0).abs() < 1e-15 && (seen[0][1] - 1e-3 / 5.0).abs() < 1e-15, "{seen:?}");
+}
+
+#[test]
 fn biases_and_norms_do_not_decay() {
     let mut learn = learner().opt_func(Adam::fastai).wd(0.3);
     learn.create_opt();
@@ -555,6 +600,15 @@ fn weights_are_saved_with_the_optimizer() {
         hash(learn.model())
     };
     assert_eq!(train(true), train(false));
+    // Another optimizer takes the model alone.
+    let mut other = learner().path(dir.path()).opt_func(Sgd::new);
+    let before = hash(other.model());
+    assert!(matches!(other.load("half"), Err(Error::Optimizer { .. })));
+    assert_eq!(hash(other.model()), before);
+    other.load_model("half").unwrap();
+    let mut same = learner().path(dir.path());
+    assert_eq!(hash(other.model()), hash(same.load("half").unwrap().model()));
+    assert_ne!(hash(other.model()), before);
     let error = learner().path(dir.path()).load("none").err().unwrap();
     assert!(error.to_string().contains("models/none.weights"), "{error}");
 }

@@ -13,22 +13,22 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         what: "product: no reduction of what was broadcast",
         file: "ops/arith.rs",
-        right: "(g * b.var()).sum_to(a.value().shape())",
+        right: "(g * b.var()).sum_to(&a.shape())",
         wrong: "g * b.var()",
         tests: &["arith::mul"],
     },
     Mutant {
         what: "product: the other factor",
         file: "ops/arith.rs",
-        right: "(g * a.var()).sum_to(b.value().shape())",
-        wrong: "(g * b.var()).sum_to(b.value().shape())",
+        right: "(g * a.var()).sum_to(&b.shape())",
+        wrong: "(g * b.var()).sum_to(&b.shape())",
         tests: &["arith::mul"],
     },
     Mutant {
         what: "quotient: the sign of the divisor's gradient",
         file: "ops/arith.rs",
-        right: "-(g * d.out / b.var()).sum_to(b.value().shape())",
-        wrong: "(g * d.out / b.var()).sum_to(b.value().shape())",
+        right: "-(g * y() / b.var()).sum_to(&b.shape())",
+        wrong: "(g * y() / b.var()).sum_to(&b.shape())",
         tests: &["arith::div"],
     },
     Mutant {
@@ -118,8 +118,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         what: "softmax: the sum is forgotten",
         file: "ops/softmax.rs",
-        right: "(d.grad - total) * d.out",
-        wrong: "(d.grad - total * T::default()) * d.out",
+        right: "(d.grad - total) * y",
+        wrong: "(d.grad - total * T::default()) * y",
         tests: &["lanes::softmax"],
     },
     Mutant {
@@ -195,8 +195,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         what: "second derivatives: what was saved is cut off",
         file: "record.rs",
-        right: "return self.var.clone()",
-        wrong: "return self.var.detach()",
+        right: "self.place.var(self.value())",
+        wrong: "Var::new(self.value().clone())",
         tests: &["unary::square", "products::matmul"],
     },
 ];

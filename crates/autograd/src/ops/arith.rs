@@ -31,11 +31,11 @@ impl<T: Float> Var<T> {
     #[track_caller]
     fn times(&self, rhs: &Var<T>) -> Var<T> {
         Var::record("mul", [self, rhs], &self.value() * &rhs.value(), || {
-            let (a, b) = (self.save(), rhs.save());
+            let (a, b) = (self.save_for(rhs), rhs.save_for(self));
             move |d| {
                 [
-                    d.wanted(0, |g| (g * b.var()).sum_to(a.value().shape())),
-                    d.wanted(1, |g| (g * a.var()).sum_to(b.value().shape())),
+                    d.wanted(0, |g| (g * b.var()).sum_to(&a.shape())),
+                    d.wanted(1, |g| (g * a.var()).sum_to(&b.shape())),
                 ]
             }
         })
@@ -44,43 +44,48 @@ impl<T: Float> Var<T> {
     /// `a / b`; the gradients are `g / b` and `-g · (a / b) / b`.
     #[track_caller]
     fn divided_by(&self, rhs: &Var<T>) -> Var<T> {
-        let a = self.shape();
-        Var::record("div", [self, rhs], &self.value() / &rhs.value(), || {
-            let b = rhs.save();
+        let (a, y) = (self.shape(), &self.value() / &rhs.value());
+        Var::record("div", [self, rhs], y.clone(), || {
+            let (b, y) = (rhs.save(), rhs.requires_grad().then_some(y));
             move |d| {
+                let y = || d.out(y.as_ref().expect("saved for the divisor's gradient"));
                 [
                     d.wanted(0, |g| (g / b.var()).sum_to(&a)),
-                    d.wanted(1, |g| -(g * d.out / b.var()).sum_to(b.value().shape())),
+                    d.wanted(1, |g| -(g * y() / b.var()).sum_to(&b.shape())),
                 ]
             }
         })
     }
 
     /// `a + c` for a constant `c`; the gradient is `g`.
-    fn plus_constant(&self, c: T) -> Var<T> {
-        Var::record("add_scalar", [self], self.value() + c, || |d| [Some(d.grad)])
+    fn plus_constant(self, c: T) -> Var<T> {
+        self.record_map("add_scalar", |x| x + c, || |d| [Some(d.grad)])
     }
 
     /// `c - self` for a constant `c`; the gradient is `-g`. `torch.rsub`.
     pub fn rsub(&self, c: T) -> Var<T> {
-        Var::record("rsub_scalar", [self], self.value().map(|x| c - x), || |d| [Some(-d.grad)])
+        self.clone().record_map("rsub_scalar", |x| x.into_map(|x| c - x), || |d| [Some(-d.grad)])
     }
 
     /// `a · c` for a constant `c`; the gradient is `g · c`.
-    fn times_constant(&self, c: T) -> Var<T> {
-        Var::record("mul_scalar", [self], self.value() * c, || move |d| [Some(d.grad * c)])
+    fn times_constant(self, c: T) -> Var<T> {
+        self.record_map("mul_scalar", |x| x * c, || move |d| [Some(d.grad * c)])
     }
 
     /// `a / c` for a constant `c`; the gradient is `g / c`.
-    fn divided_by_constant(&self, c: T) -> Var<T> {
-        Var::record("div_scalar", [self], self.value() / c, || move |d| [Some(d.grad / c)])
+    fn divided_by_constant(self, c: T) -> Var<T> {
+        self.record_map("div_scalar", |x| x / c, || move |d| [Some(d.grad / c)])
     }
 
     /// `c / a` for a constant `c`; the gradient is `-g · (c / a) / a`.
     fn divides_constant(&self, c: T) -> Var<T> {
-        Var::record("rdiv_scalar", [self], self.value().map(|x| c / x), || {
+        let y = self.value().map(|x| c / x);
+        Var::record("rdiv_scalar", [self], y.clone(), || {
             let a = self.save();
-            move |d| [Some(-(d.grad * d.out / a.var()))]
+            move |d| {
+                let y = d.out(&y);
+                [Some(-(d.grad * y / a.var()))]
+            }
         })
     }
 
@@ -131,14 +136,15 @@ impl<T: Float> Var<T> {
             };
             move |d| {
                 let (a, b) = (a.value(), b.value());
-                [d.wanted(0, |g| part(g, &a, &b)), d.wanted(1, |g| part(g, &b, &a))]
+                [d.wanted(0, |g| part(g, a, b)), d.wanted(1, |g| part(g, b, a))]
             }
         })
     }
 }
 
-/// An operator for all combinations of handles by value and by reference, and for a scalar on the right. Where nothing
-/// is recorded, as in an ordinary backward pass, a handle given by value gives its memory to the result.
+/// An operator for all combinations of handles by value and by reference, and for a scalar on the right. A handle given
+/// by value gives its memory to the result where nothing is recorded, as in an ordinary backward pass; with a scalar also
+/// otherwise.
 macro_rules! operator {
     ($trait:ident, $op:ident, $method:ident, |$x:ident, $c:ident| $scalar:expr) => {
         impl<T: Float> $trait<&Var<T>> for &Var<T> {
@@ -188,19 +194,15 @@ macro_rules! operator {
         }
         impl<T: Float> $trait<T> for &Var<T> {
             type Output = Var<T>;
-            fn $op(self, $c: T) -> Var<T> {
-                let $x = self;
-                $scalar
+            fn $op(self, c: T) -> Var<T> {
+                $trait::$op(self.clone(), c)
             }
         }
         impl<T: Float> $trait<T> for Var<T> {
             type Output = Var<T>;
             fn $op(self, $c: T) -> Var<T> {
-                if is_recorded([&self]) {
-                    let $x = &self;
-                    return $scalar;
-                }
-                Var::new($trait::$op(self.into_value(), $c))
+                let $x = self;
+                $scalar
             }
         }
     };
@@ -214,14 +216,14 @@ operator!(Div, div, divided_by, |x, c| x.divided_by_constant(c));
 impl<T: Float> Neg for &Var<T> {
     type Output = Var<T>;
     fn neg(self) -> Var<T> {
-        Var::record("neg", [self], -self.value(), || |d| [Some(-d.grad)])
+        -self.clone()
     }
 }
 
 impl<T: Float> Neg for Var<T> {
     type Output = Var<T>;
     fn neg(self) -> Var<T> {
-        if is_recorded([&self]) { -&self } else { Var::new(-self.into_value()) }
+        self.record_map("neg", |x| -x, || |d| [Some(-d.grad)])
     }
 }
 
@@ -244,9 +246,9 @@ macro_rules! scalar_on_the_left {
     )*};
     ($($t:ty),*) => {$(
         scalar_on_the_left! { $t:
-            Add add |x, c| x.plus_constant(c);
+            Add add |x, c| x + c;
             Sub sub |x, c| x.rsub(c);
-            Mul mul |x, c| x.times_constant(c);
+            Mul mul |x, c| x * c;
             Div div |x, c| x.divides_constant(c);
         }
     )*};

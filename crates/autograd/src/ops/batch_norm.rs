@@ -168,20 +168,22 @@ impl<T: Float> Normalization<T> {
         let Normalization { weight, bias, norm, eps, own_statistics } = self;
         let value = x.value();
         let y = value.channel_norm(&norm, residual.map(Var::value).as_ref(), after);
+        // Without a residual the derivative finds the result again, or what it needs of it.
+        let out = residual.map(|_| y.clone());
         let derivative =
-            || Derivative { x: x.save(), weight: weight.save(), norm, eps, own_statistics, after };
+            || Derivative { x: x.save(), weight: weight.save(), norm, eps, own_statistics, after, out };
         let Some(residual) = residual else {
             return Var::record(op, [x, &weight, &bias], y, || {
                 let derivative = derivative();
                 move |d| {
-                    let [x, weight, bias, _] = derivative.gradients(d, false);
+                    let [x, weight, bias, _] = derivative.gradients(d);
                     [x, weight, bias]
                 }
             });
         };
         Var::record(op, [x, &weight, &bias, residual], y, || {
             let derivative = derivative();
-            move |d| derivative.gradients(d, true)
+            move |d| derivative.gradients(d)
         })
     }
 }
@@ -194,18 +196,19 @@ struct Derivative<T: Float> {
     eps: T,
     own_statistics: bool,
     after: After,
+    /// The result, if a residual is part of it.
+    out: Option<Tensor<T>>,
 }
 
 impl<T: Float> Derivative<T> {
     /// For `x`, the weight, the bias and the residual.
-    fn gradients(&self, d: Backward<'_, T>, residual: bool) -> [Option<Var<T>>; 4] {
+    fn gradients(&self, d: Backward<'_, T>) -> [Option<Var<T>>; 4] {
         if is_grad_enabled() {
             return self.graph_of_gradients(&d);
         }
-        let Derivative { norm, own_statistics, after, .. } = self;
-        let (out, input) = (residual.then(|| d.out.value()), d.needs[0]);
-        let how =
-            ChannelNormBackward { after: *after, out: out.as_ref(), own_statistics: *own_statistics, input };
+        let Derivative { norm, own_statistics, after, out, .. } = self;
+        let (out, input) = (out.as_ref(), d.needs[0]);
+        let how = ChannelNormBackward { after: *after, out, own_statistics: *own_statistics, input };
         let found = self.x.value().channel_norm_backward(norm, d.grad.into_value(), &how);
         [found.input, Some(found.weight), Some(found.bias), found.residual].map(|g| g.map(Var::new))
     }
@@ -220,7 +223,11 @@ impl<T: Float> Derivative<T> {
         let axes: Vec<isize> = (0..rank as isize).filter(|&i| i != 1).collect();
         let g = match self.after {
             After::Nothing => d.grad.clone(),
-            After::Relu => where_(&d.out.value().gt(T::default()), &d.grad, T::default()),
+            After::Relu => {
+                let again = || self.x.value().channel_norm(&self.norm, None, After::Relu);
+                let out = self.out.clone().unwrap_or_else(again);
+                where_(&out.gt(T::default()), &d.grad, T::default())
+            }
         };
         let h = &g * weight.reshape(&per_channel);
         let (normal, dx) = if self.own_statistics {

@@ -43,9 +43,9 @@ pub fn conv2d<T: Float>(
     let options = *options;
     let Some(bias) = bias else {
         return Var::record("conv2d", [x, weight], value, || {
-            let (x, w) = (x.save(), weight.save());
+            let (x, w) = (x.save_for(weight), weight.save_for(x));
             move |d| {
-                let (image, kernel) = (size(x.value().shape()), size(w.value().shape()));
+                let (image, kernel) = (size(&x.shape()), size(&w.shape()));
                 [
                     d.wanted(0, |g| conv2d_input(g, &w.var(), image, &options)),
                     d.wanted(1, |g| conv2d_weight(&x.var(), g, kernel, &options)),
@@ -54,9 +54,9 @@ pub fn conv2d<T: Float>(
         });
     };
     Var::record("conv2d", [x, weight, bias], value, || {
-        let (x, w) = (x.save(), weight.save());
+        let (x, w) = (x.save_for(weight), weight.save_for(x));
         move |d| {
-            let (image, kernel) = (size(x.value().shape()), size(w.value().shape()));
+            let (image, kernel) = (size(&x.shape()), size(&w.shape()));
             [
                 d.wanted(0, |g| conv2d_input(g, &w.var(), image, &options)),
                 d.wanted(1, |g| conv2d_weight(&x.var(), g, kernel, &options)),
@@ -87,9 +87,9 @@ pub fn conv2d_input<T: Float>(
     });
     let value = g.value().conv2d_input(&weight.value(), input, options);
     Var::record("conv2d_input", [g, weight], value, || {
-        let (g, w, options) = (g.save(), weight.save(), *options);
+        let (g, w, options) = (g.save_for(weight), weight.save_for(g), *options);
         move |d| {
-            let kernel = size(w.value().shape());
+            let kernel = size(&w.shape());
             [
                 d.wanted(0, |dx| conv2d(dx, &w.var(), None, &options)),
                 d.wanted(1, |dx| conv2d_weight(dx, &g.var(), kernel, &options)),
@@ -119,9 +119,9 @@ pub fn conv2d_weight<T: Float>(
     });
     let value = x.value().conv2d_weight(&g.value(), kernel, options);
     Var::record("conv2d_weight", [x, g], value, || {
-        let (x, g, options) = (x.save(), g.save(), *options);
+        let (x, g, options) = (x.save_for(g), g.save_for(x), *options);
         move |d| {
-            let image = size(x.value().shape());
+            let image = size(&x.shape());
             [
                 d.wanted(0, |dw| conv2d_input(&g.var(), dw, image, &options)),
                 d.wanted(1, |dw| conv2d(&x.var(), dw, None, &options)),

@@ -128,11 +128,11 @@ impl<T: Float> Var<T> {
 
     /// The extrema over `axes` with the given values, which broadcast to this.
     fn shared_extremum(&self, op: &'static str, value: Tensor<T>, axes: Axes) -> Var<T> {
-        Var::record(op, [self], value, || {
+        Var::record(op, [self], value.clone(), || {
             let x = self.value();
             move |d| {
-                let chosen = x.zip(op, &d.out.value(), same);
-                let count = chosen.sum_keepdim(&axes).to::<T>().reshape(&signed(&d.out.shape()));
+                let chosen = x.zip(op, &value, same);
+                let count = chosen.sum_keepdim(&axes).to::<T>().reshape(&signed(&d.grad.shape()));
                 [Some(where_(&chosen, &d.grad / count, T::default()))]
             }
         })

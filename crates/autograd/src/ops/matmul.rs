@@ -18,22 +18,23 @@ impl<T: Float> Var<T> {
         // Each element of the result is a sum over the last axis of the left operand.
         profile::count(|| (value.numel() * self.shape().last().copied().unwrap_or(0)) as u64);
         Var::record("matmul", [self, rhs], value, || {
-            let (a, b) = (self.save(), rhs.save());
+            let (a, b) = (self.save_for(rhs), rhs.save_for(self));
             move |d| {
-                let (row, column) = (a.value().rank() == 1, b.value().rank() == 1);
+                let (a_shape, b_shape) = (a.shape(), b.shape());
+                let (row, column) = (a_shape.len() == 1, b_shape.len() == 1);
                 // Vectors take part as matrices of one row or column.
                 let g = if column { d.grad.unsqueeze(-1) } else { d.grad.clone() };
                 let g = if row { g.unsqueeze(-2) } else { g };
                 let grad_a = || {
                     let b = if column { b.var().unsqueeze(-1) } else { b.var() };
                     // A row [.., 1, k] sums to its vector [k] as to anything else that was broadcast.
-                    g.matmul(&b.transpose(-2, -1)).sum_to(a.value().shape())
+                    g.matmul(&b.transpose(-2, -1)).sum_to(&a_shape)
                 };
                 let grad_b = || {
                     let a = if row { a.var().unsqueeze(-2) } else { a.var() };
                     let grad = a.transpose(-2, -1).matmul(&g);
                     let grad = if column { grad.squeeze(-1) } else { grad };
-                    grad.sum_to(b.value().shape())
+                    grad.sum_to(&b_shape)
                 };
                 [d.needs[0].then(grad_a), d.needs[1].then(grad_b)]
             }
@@ -66,7 +67,7 @@ pub fn linear<T: Float>(x: &Var<T>, w: &Var<T>, b: Option<&Var<T>>) -> Var<T> {
     assert!(fits, "linear: inner dimensions differ: input {x_shape:?}, weight {w_shape:?}");
     let Some(b) = b else {
         return Var::record("linear", [x, w], x.value().linear(&w.value(), None), || {
-            let (x, w) = (x.save(), w.save());
+            let (x, w) = (x.save_for(w), w.save_for(x));
             move |d| {
                 [d.wanted(0, |g| g.matmul(&w.var())), d.wanted(1, |g| rows(g).t().matmul(&rows(&x.var())))]
             }
@@ -76,7 +77,7 @@ pub fn linear<T: Float>(x: &Var<T>, w: &Var<T>, b: Option<&Var<T>>) -> Var<T> {
     assert!(*b_shape == w_shape[..1], "linear: shapes differ: weight {w_shape:?}, bias {b_shape:?}");
     let value = x.value().linear(&w.value(), Some(&b.value()));
     Var::record("linear", [x, w, b], value, || {
-        let (x, w) = (x.save(), w.save());
+        let (x, w) = (x.save_for(w), w.save_for(x));
         move |d| {
             [
                 d.wanted(0, |g| g.matmul(&w.var())),

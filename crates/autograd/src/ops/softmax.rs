@@ -21,11 +21,13 @@ impl<T: Float> Var<T> {
     /// ```
     #[track_caller]
     pub fn softmax(&self, dim: isize) -> Var<T> {
-        Var::record("softmax", [self], self.value().softmax(dim), || {
+        let y = self.value().softmax(dim);
+        Var::record("softmax", [self], y.clone(), || {
             move |d| {
+                let y = d.out(&y);
                 // Subtracted before it is multiplied: where one element is nearly all, the difference is exact.
-                let total = (&d.grad * d.out).sum_keepdim(dim);
-                [Some((d.grad - total) * d.out)]
+                let total = (&d.grad * &y).sum_keepdim(dim);
+                [Some((d.grad - total) * y)]
             }
         })
     }
@@ -36,10 +38,11 @@ impl<T: Float> Var<T> {
     /// If there is no such axis.
     #[track_caller]
     pub fn log_softmax(&self, dim: isize) -> Var<T> {
-        Var::record("log_softmax", [self], self.value().log_softmax(dim), || {
+        let y = self.value().log_softmax(dim);
+        Var::record("log_softmax", [self], y.clone(), || {
             move |d| {
-                let total = d.grad.sum_keepdim(dim);
-                [Some(d.grad - d.out.exp() * total)]
+                let (y, total) = (d.out(&y), d.grad.sum_keepdim(dim));
+                [Some(d.grad - y.exp() * total)]
             }
         })
     }
@@ -60,12 +63,13 @@ impl<T: Float> Var<T> {
     /// If an axis does not exist or is named twice.
     #[track_caller]
     pub fn logsumexp_keepdim(&self, axes: impl Into<Axes>) -> Var<T> {
-        Var::record("logsumexp", [self], self.value().logsumexp_keepdim(axes), || {
+        let y = self.value().logsumexp_keepdim(axes);
+        Var::record("logsumexp", [self], y.clone(), || {
             let x = self.save();
             move |d| {
                 // Where every element is minus infinity the gradient is zero and not ∞ - ∞.
-                let nothing = d.out.value().eq(T::from_f64(f64::NEG_INFINITY));
-                let out = where_(&nothing, T::default(), d.out);
+                let nothing = y.eq(T::from_f64(f64::NEG_INFINITY));
+                let out = where_(&nothing, T::default(), d.out(&y));
                 [Some((x.var() - out).exp() * d.grad)]
             }
         })

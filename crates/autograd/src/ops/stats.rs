@@ -57,12 +57,12 @@ impl<T: Float> Var<T> {
         let axes = axes.into();
         let value = self.value().std_keepdim(&axes, correction);
         let divisor = self.freedom(value.numel(), correction);
-        Var::record("std", [self], value, || {
+        Var::record("std", [self], value.clone(), || {
             let x = self.save();
             move |d| {
-                let x = x.var();
+                let (x, std) = (x.var(), d.out(&value));
                 let deviation = &x - x.mean_keepdim(&axes);
-                [Some(deviation * (divided_or_zero(&d.grad, d.out) / divisor))]
+                [Some(deviation * (divided_or_zero(&d.grad, &std) / divisor))]
             }
         })
     }
@@ -91,12 +91,14 @@ impl<T: Float> Var<T> {
     #[track_caller]
     pub fn prod_keepdim(&self, axes: impl Into<Axes>) -> Var<T> {
         let axes = axes.into();
-        Var::record("prod", [self], self.value().prod_keepdim(&axes), || {
+        let value = self.value().prod_keepdim(&axes);
+        Var::record("prod", [self], value.clone(), || {
             let x = self.save();
             move |d| {
                 let zero = x.value().eq(T::default());
                 if !zero.any(..).item() {
-                    return [Some(d.grad * d.out / x.var())];
+                    let product = d.out(&value);
+                    return [Some(d.grad * product / x.var())];
                 }
                 if is_grad_enabled() {
                     return [Some(&d.grad * products_of_others(&x.var(), &axes))];
@@ -160,16 +162,16 @@ impl<T: Float> Var<T> {
         if p == T::default() {
             return Var::new(value);
         }
-        Var::record("norm", [self], value, || {
+        Var::record("norm", [self], value.clone(), || {
             let x = self.save();
             move |d| {
-                let x = x.var();
+                let (x, norm) = (x.var(), d.out(&value));
                 if p.to_f64() == 2.0 {
-                    return [Some(x * divided_or_zero(&d.grad, d.out))];
+                    return [Some(x * divided_or_zero(&d.grad, &norm))];
                 }
                 let exponent = p - T::ONE;
                 let power = power_or_zero(&x.abs(), exponent) * x.value().map(sign);
-                [Some(power * divided_or_zero(&d.grad, &power_or_zero(d.out, exponent)))]
+                [Some(power * divided_or_zero(&d.grad, &power_or_zero(&norm, exponent)))]
             }
         })
     }

@@ -9,6 +9,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 use downhill_tensor::{Float, Tensor};
 
 use crate::mode::is_grad_enabled;
+use crate::record::Saved;
 use crate::var::Var;
 
 /// What a derivative's formula may use.
@@ -46,12 +47,24 @@ enum Saves {
     Output,
 }
 
+enum Kept<T: Float> {
+    Input(Saved<T>),
+    Output(Tensor<T>),
+}
+
 impl<T: Float> Var<T> {
     fn unary(&self, op: &'static str, value: Tensor<T>, saves: Saves, formula: impl Formula) -> Var<T> {
+        let y = value.clone();
         Var::record(op, [self], value, || {
-            let input = matches!(saves, Saves::Input).then(|| self.save());
+            let kept = match saves {
+                Saves::Input => Kept::Input(self.save()),
+                Saves::Output => Kept::Output(y),
+            };
             move |d| {
-                let saved = input.as_ref().map_or_else(|| d.out.clone(), |x| x.var());
+                let saved = match &kept {
+                    Kept::Input(x) => x.var(),
+                    Kept::Output(y) => d.out(y),
+                };
                 if is_grad_enabled() {
                     return [Some(formula.gradient(d.grad, saved))];
                 }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use downhill_autograd::{Var, from_op, grad};
-use downhill_tensor::Tensor;
+use downhill_autograd::{Var, cat, conv2d, from_op, grad, linear, where_};
+use downhill_tensor::{Conv2dOptions, Pool2dOptions, Tensor};
 
 const LONG: usize = 1_000_000;
 
@@ -176,6 +176,73 @@ fn nothing_holds_a_parameter_after_backward() {
     assert_eq!(x.value().as_slice().unwrap().as_ptr(), before);
 }
 
+/// Whether an operation on `x` keeps its value, once the handle on `x` is gone.
+fn keeps(op: impl Fn(&Var<f64>) -> Var<f64>, x: Tensor<f64>) -> bool {
+    let x = Var::parameter(x) * 1.0;
+    let mut value = x.value();
+    let y = op(&x);
+    drop(x);
+    // Writing to shared memory copies it first.
+    let before = value.as_slice().unwrap().as_ptr();
+    let kept = value.as_mut_slice().as_ptr() != before;
+    y.backward_with(Tensor::ones(&y.shape()));
+    kept
+}
+
+#[test]
+fn values_that_no_derivative_needs_are_not_kept() {
+    let (c, p) = (Var::new(Tensor::full(&[2, 2], 3.0)), Var::parameter(Tensor::full(&[2, 2], 3.0)));
+    let both = Tensor::from([true, false]);
+    type Op<'a> = &'a dyn Fn(&Var<f64>) -> Var<f64>;
+    let frees: [(&str, Op<'_>); 24] = [
+        ("x + 1", &|x| x + 1.0),
+        ("x * 2", &|x| x * 2.0),
+        ("x / 2", &|x| x / 2.0),
+        ("1 - x", &|x| 1.0 - x),
+        ("-x", &|x| -x),
+        ("x + p", &|x| x + &p),
+        ("p - x", &|x| &p - x),
+        ("x * c", &|x| x * &c),
+        ("x / c", &|x| x / &c),
+        ("x @ c", &|x| x.matmul(&c)),
+        ("c @ x", &|x| c.matmul(x)),
+        ("linear", &|x| linear(x, &c, Some(&p.narrow(0, 0, 1).squeeze(0)))),
+        ("relu", &|x| x.relu()),
+        ("exp", &|x| x.exp()),
+        ("sqrt", &|x| x.sqrt()),
+        ("sigmoid", &|x| x.sigmoid()),
+        ("softmax", &|x| x.softmax(1)),
+        ("log_softmax", &|x| x.log_softmax(1)),
+        ("sum", &|x| x.sum(..)),
+        ("mean", &|x| x.mean(0)),
+        ("cumsum", &|x| x.cumsum(0)),
+        ("max_dim", &|x| x.max_dim(1).0),
+        ("where_", &|x| where_(&both, x, &p)),
+        ("cat", &|x| cat(&[x.clone(), p.clone()], 0)),
+    ];
+    for (name, op) in frees {
+        assert!(!keeps(op, Tensor::from([[1.0, 2.0], [3.0, 4.0]])), "{name}");
+    }
+    let needed: [(&str, Op<'_>); 8] = [
+        ("x * p", &|x| x * &p),
+        ("p / x", &|x| &p / x),
+        ("x @ p", &|x| x.matmul(&p)),
+        ("linear", &|x| linear(x, &p, None)),
+        ("square", &|x| x.square()),
+        ("sin", &|x| x.sin()),
+        ("gelu", &|x| x.gelu()),
+        ("std", &|x| x.std(.., 1)),
+    ];
+    for (name, op) in needed {
+        assert!(keeps(op, Tensor::from([[1.0, 2.0], [3.0, 4.0]])), "{name}");
+    }
+    let (image, weight) = (Tensor::ones(&[1, 1, 4, 4]), Tensor::ones(&[1, 1, 3, 3]));
+    let convolution = |w: Var<f64>| move |x: &Var<f64>| conv2d(x, &w, None, &Conv2dOptions::default());
+    assert!(!keeps(convolution(Var::new(weight.clone())), image.clone()));
+    assert!(keeps(convolution(Var::parameter(weight)), image.clone()));
+    assert!(!keeps(|x| x.max_pool2d(&Pool2dOptions::new(2)), image));
+}
+
 /// A panic in something that a backward function owned must not stop later graphs from being freed.
 #[test]
 fn a_panic_while_a_graph_is_dropped() {
@@ -230,7 +297,7 @@ fn threads_share_parameters() {
                 for _ in 0..PASSES {
                     // d/dw = i for every element, d/db = 1.
                     let x = Var::new(Tensor::full(&[1, 3], i as f64));
-                    downhill_autograd::linear(&x, &w, Some(&b)).sum(..).backward();
+                    linear(&x, &w, Some(&b)).sum(..).backward();
                 }
             })
         })

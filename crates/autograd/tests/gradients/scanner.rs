@@ -29,9 +29,9 @@ fn recorded(src: &Path) -> Result<BTreeSet<String>, String> {
             return Err(format!("{} records an operation; the scan looks in src/ops", path.display()));
         }
     }
-    // What makes nodes in general; leaves are among them.
-    all_recorders.retain(|name| name != "node");
-    for expected in ["record", "record_many"] {
+    // What makes the results of them all.
+    all_recorders.retain(|name| name != "result");
+    for expected in ["record", "record_map", "record_many"] {
         if !all_recorders.iter().any(|name| name == expected) {
             return Err(format!("no function {expected} in {all_recorders:?}"));
         }
