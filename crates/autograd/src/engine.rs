@@ -59,12 +59,18 @@ impl<T: Float> Var<T> {
 /// Adds an arriving gradient to a parameter's.
 fn accumulate<T: Float>(place: &Place<T>, grad: &mut Option<Var<T>>) {
     if let Place::Leaf(leaf) = place {
-        let grad = grad.take().expect("each gradient arrives once").into_value();
-        let mut held = lock(&leaf.head.extras().grad);
-        *held = Some(match held.take() {
-            Some(before) => before + grad,
-            None => grad,
-        });
+        let mut sum = grad.take().expect("each gradient arrives once").into_value();
+        // Nothing is added while the lock is held: a thread that waits for the others' parts of a large sum may meanwhile
+        // begin with another task of its pool, a backward pass to the same parameter perhaps.
+        loop {
+            let mut held = lock(&leaf.head.extras().grad);
+            let Some(before) = held.take() else {
+                *held = Some(sum);
+                return;
+            };
+            drop(held);
+            sum = before + sum;
+        }
     }
 }
 

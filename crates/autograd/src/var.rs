@@ -1,4 +1,4 @@
-//! The variable: a shared handle on a node of the graph.
+//! The variable: a handle on a leaf, or a value and its place in the graph.
 
 use std::fmt;
 use std::sync::atomic::Ordering::Relaxed;

@@ -7,6 +7,7 @@ use std::thread;
 
 use downhill_autograd::{Var, cat, conv2d, from_op, grad, linear, where_};
 use downhill_tensor::{Conv2dOptions, Pool2dOptions, Tensor};
+use rayon::prelude::*;
 
 const LONG: usize = 1_000_000;
 
@@ -350,4 +351,14 @@ fn no_deadlock() {
         }
     });
     assert_eq!((a.item(), b.item()), (1.0, 2.0));
+}
+
+/// A sum of large gradients is shared out among the pool's threads; while one of them waits for the others it may begin
+/// with another backward pass to the same parameter.
+#[test]
+fn no_deadlock_within_a_pool() {
+    let w = Var::parameter(Tensor::<f32>::ones(&[1 << 17]));
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+    pool.install(|| (0..64).into_par_iter().for_each(|_| (&w * 2.0).sum(..).backward()));
+    assert!(w.grad().unwrap().iter().all(|g| g == 128.0));
 }

@@ -277,6 +277,16 @@ fn layers<E: Float>(hashes: &mut Hashes) {
     }
 }
 
+/// Numbers made from their index.
+pub(crate) fn numbered<E: Float>(hashes: &mut Hashes) {
+    let number = E::from_f64;
+    table! { hashes:
+        "arange" => Tensor::<E>::arange(100_001);
+        "arange_step" => Tensor::arange_step(number(-3.0), number(4.0), number(0.0001));
+        "linspace" => Tensor::<E>::linspace(-1.0, 3.0, 100_001);
+    }
+}
+
 /// Images: convolution, normalisation, pooling.
 pub(crate) fn images<E: Float>(hashes: &mut Hashes) {
     layers::<E>(hashes);
