@@ -59,7 +59,7 @@ fn main() -> Result<(), downhill::nn::Error> {
     assert!(losses[199] < losses[0] / 100.0);
 
     // It is saved and loaded.
-    let file = std::env::temp_dir().join(format!("downhill-residual-{}.safetensors", std::process::id()));
+    let file = std::env::temp_dir().join(format!("downhill-residual-{}.bin", std::process::id()));
     net.state_dict().save(&file)?;
     let copy: Sequential = sequential![Residual::new(4, rng), Residual::new(4, rng), Linear::new(4, 1, rng)];
     copy.load_state_dict(&StateDict::load(&file)?)?;

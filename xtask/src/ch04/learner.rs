@@ -27,6 +27,7 @@ pub(super) fn fit(ctx: &Context, model: impl Forward + 'static, n_epoch: usize, 
 }
 
 /// The table's rows, of which the last is also compared with PyTorch's, and a figure of each column.
+#[track_caller]
 pub(super) fn table<const N: usize>(
     out: &mut Findings,
     title: &str,
